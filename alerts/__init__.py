@@ -1,0 +1,1 @@
+"""What goes out: alerts, reasons, outcomes, routing to campuses, the store."""

@@ -1,0 +1,1 @@
+"""What we know now: features declared once, kept online and rebuilt offline."""

@@ -1,0 +1,1 @@
+"""What we learn: scorecards and models, their versions and labels."""

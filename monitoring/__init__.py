@@ -1,0 +1,1 @@
+"""How we are doing: metric names and the performance framework."""

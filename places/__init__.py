@@ -1,0 +1,1 @@
+"""Where things are: geography and organisations as dated data."""

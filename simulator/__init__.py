@@ -1,0 +1,1 @@
+"""A made-up England and Wales: people, crimes and innocent look-alikes, with the truth kept apart."""
