@@ -9,9 +9,12 @@ Every frame starts with the same columns (`COMMON`); then come the stream's own.
 * a number that may be absent is Float64 with NaN; money is in minor units;
 * a force is its row in the table of forces (`places.forces`), 0 = unknown.
 
-No column is ever null.
+No column is ever null. Outside `COMMON`, a column in which every value is absent is left out of the frame (most
+suppliers fill a fraction of them, and an empty column costs as much to carry as a full one): read one with
+`column`, which gives the absent value in its place.
 """
 
+import math
 from typing import Final
 
 import polars as pl
@@ -116,6 +119,26 @@ FRAMES: Final[dict[str, Schema]] = {
     "watch": WATCH,
     "control": CONTROL,
 }
+
+
+ABSENT_OF: Final[dict[type[pl.DataType], object]] = {
+    pl.UInt8: 0,
+    pl.UInt16: 0,
+    pl.UInt32: 0,
+    pl.UInt64: 0,
+    pl.Int64: NO_TIME,
+    pl.Float64: math.nan,
+    pl.String: "",
+}
+"""What stands for "absent" in a column of each type."""
+
+
+def column(frame: pl.DataFrame, stream: str, name: str) -> pl.Series:
+    """A column of a stream's frame, or its absent value on every row when the frame leaves it out."""
+    if name in frame.columns:
+        return frame[name]
+    dtype = FRAMES[stream][name]
+    return pl.repeat(ABSENT_OF[dtype], frame.height, dtype=dtype, eager=True).alias(name)  # type: ignore[index]
 
 
 def empty(stream: str) -> pl.DataFrame:
