@@ -12,7 +12,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 # The first of these that runs and is Python 3.11 or 3.12 (say PYTHON=/path/to/python to choose another).
 PYTHON ?= $(shell for p in python3.11 python3.12 python3 python; do \
-	"$$p" -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' >/dev/null 2>&1 \
+	"$$p" -c 'import sys, ensurepip, venv; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' >/dev/null 2>&1 \
 	&& { command -v "$$p"; break; }; done)
 
 define set_up
