@@ -171,7 +171,9 @@ class _Map:
     near: NDArray[np.bool_]
     areas: tuple[Any, ...]
     codes: Codes
-    tree: shapely.STRtree
+    pieces: shapely.STRtree
+    """The areas' edges, two points a piece: distances to small things are quick to work out."""
+    piece_codes: Codes
 
 
 @cache
@@ -183,7 +185,8 @@ def _map() -> _Map:
     reach = _widen(edges, round(OFFSHORE_M / _SQUARE_M) + 1)
     raster[(raster == UNKNOWN) & reach] = _TEST
     near = _widen(edges, round(NEAR_M / _SQUARE_M) + 1)
-    return _Map(raster, near, areas, codes, shapely.STRtree(areas))
+    pieces, piece_codes = _pieces(areas, codes)
+    return _Map(raster, near, areas, codes, shapely.STRtree(pieces), piece_codes)
 
 
 def _areas() -> tuple[Codes, tuple[Any, ...]]:
@@ -225,6 +228,15 @@ def _edges(areas: tuple[Any, ...]) -> NDArray[np.bool_]:
     return _widen(edges, 1)
 
 
+def _pieces(areas: tuple[Any, ...], codes: Codes) -> tuple[NDArray[Any], Codes]:
+    """Every straight piece of every area's edge, with the area's code."""
+    rings, area = shapely.get_parts(shapely.boundary(np.array(areas, dtype=object)), return_index=True)
+    points, ring = shapely.get_coordinates(rings, return_index=True)
+    joined = ring[1:] == ring[:-1]
+    ends = np.stack((points[:-1], points[1:]), axis=1)[joined]
+    return shapely.linestrings(ends), codes[area[ring[:-1][joined]]]
+
+
 def _fill(edges: NDArray[np.bool_], areas: tuple[Any, ...], codes: Codes) -> Codes:
     """The raster: squares in a row between two edges lie in one area, so one point answers for all of them."""
     raster = np.full((_ROWS, _COLS), _TEST, dtype=np.uint8)
@@ -255,12 +267,15 @@ def _exact(x: Floats, y: Floats) -> Codes:
     at_sea = np.flatnonzero(found == UNKNOWN)
     if at_sea.size:
         points = shapely.points(x[at_sea], y[at_sea])
-        (point, area), distance = here.tree.query_nearest(
-            points, max_distance=OFFSHORE_M, return_distance=True, all_matches=False
+        (point, piece), distance = here.pieces.query_nearest(
+            points, max_distance=OFFSHORE_M, return_distance=True, all_matches=True
         )
-        codes = here.codes[area]
+        codes = here.piece_codes[piece]
         limit = np.where(codes == force_code("psni"), OFFSHORE_NI_M, OFFSHORE_M)
-        found[at_sea[point]] = np.where(distance <= limit, codes, UNKNOWN)
+        codes = np.where(distance <= limit, codes, UNKNOWN)
+        # Two areas that share the nearest piece are equally near: the lower code stands, as on a border.
+        order = np.lexsort((-codes.astype(np.int16), point))
+        found[at_sea[point[order]]] = codes[order]
     return found
 
 
@@ -268,14 +283,15 @@ def _second(x: Floats, y: Floats, first: Codes) -> Codes:
     """The nearest other force within 1 km of each point, 0 for none."""
     here = _map()
     points = shapely.points(x, y)
-    point, area = here.tree.query(points, predicate="dwithin", distance=NEAR_M)
-    other = here.codes[area] != first[point]
-    point, area = point[other], area[other]
-    distance = shapely.distance(points[point], np.array(here.areas, dtype=object)[area])
+    point, piece = here.pieces.query(points, predicate="dwithin", distance=NEAR_M)
+    other = here.piece_codes[piece] != first[point]
+    point, piece = point[other], piece[other]
+    codes = here.piece_codes[piece]
+    distance = shapely.distance(points[point], here.pieces.geometries[piece])
     second = np.zeros(x.size, dtype=np.uint8)
-    # Farthest written first, so that the nearest stands; equal distances by code.
-    for place in np.lexsort((-here.codes[area].astype(np.int16), -distance)):
-        second[point[place]] = here.codes[area[place]]
+    # Farthest written first, so that the nearest stands; of equally near ones the lower code.
+    order = np.lexsort((-codes.astype(np.int16), -distance))
+    second[point[order]] = codes[order]
     return second
 
 
