@@ -50,7 +50,8 @@ class Fact(msgspec.Struct, frozen=True, rename={"from_ts": "from", "to_ts": "to"
     """Something counted or seen, with its time and the feeds it comes from: no judgement in it."""
 
     name: str
-    value: float | str | None
+    value: int | float | str | None
+    """A count stays a whole number: a fact is spelt as it was found."""
     unit: str = ""
     from_ts: int | None = None
     to_ts: int | None = None
