@@ -82,9 +82,8 @@ class Calendar:
         then = (self.date(day).month, self.date(day).day)
         return self.is_working(day) and not any(a <= then <= b for a, b in _SCHOOL_BREAKS)
 
-    def working_day_on_or_before(self, then: date) -> date:
-        """The last working day not after a date: when pay due on a weekend is paid."""
-        day = (then - self.start).days
-        while not self.is_working(day):
-            day -= 1
-        return self.date(day)
+    def paid_on(self, due: int) -> int:
+        """The day on which pay due on a day arrives: the last working day not after it."""
+        while not self.is_working(due):
+            due -= 1
+        return due

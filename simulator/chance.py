@@ -29,7 +29,8 @@ def lognormal_mean(rng: np.random.Generator, mean: float, sigma: float, n: int) 
 def weighted(rng: np.random.Generator, weights: Floats | Ints, n: int) -> Ints:
     """`n` places in a list of weights, each as likely as its weight."""
     total = np.cumsum(weights, dtype=np.float64)
-    return np.minimum(np.searchsorted(total, rng.random(n) * total[-1], side="right"), len(weights) - 1)
+    place: Ints = np.searchsorted(total, rng.random(n) * total[-1], side="right").astype(np.int64)
+    return np.minimum(place, len(weights) - 1)
 
 
 def spread_out(rng: np.random.Generator, expected: float | Floats, n: int) -> Ints:

@@ -62,7 +62,8 @@ class Geography:
         lon = self.station_lon[a] + along * (self.station_lon[b] - self.station_lon[a])
         passed = np.concatenate([[a], nearest_stations(lat[1:-1], lon[1:-1])[0], [b]])
         kept = np.concatenate([[True], passed[1:] != passed[:-1]])
-        return self.station_cell[passed[kept]]
+        cells: Ints = self.station_cell[passed[kept]]
+        return cells
 
     def passing(self, cell_from: Ints, cell_to: Ints, share: Floats) -> Ints:
         """The cell of the station one passes when a share (0 to 1) of the way from one cell to another."""

@@ -106,7 +106,8 @@ def handsets(serials: Ints, rng: np.random.Generator, smart: Array) -> Ints:
     """Handsets of models drawn by their share of the market: plain phones where not `smart`."""
     rank = np.floor(np.log1p(-rng.random(len(serials))) / np.log(_MODEL_SHARE)).astype(np.int64)
     plain = SMART_MODELS + rank % (MODELS - SMART_MODELS)
-    return serials * MODELS + np.where(smart, rank % SMART_MODELS, plain)
+    models: Ints = np.where(smart, rank % SMART_MODELS, plain)
+    return serials * MODELS + models
 
 
 def imeis(handsets: Ints) -> pl.Series:

@@ -46,13 +46,13 @@ class Table:
     def __len__(self) -> int:
         return len(getattr(self, _columns(type(self))[0]))
 
-    def append(self, **columns: object) -> Ints:
+    def append(self, **columns: Array | float) -> Ints:
         """Add rows; each column is an array or one value for all. Returns the new rows' indices."""
         names = _columns(type(self))
         if set(names) != set(columns):
             raise TypeError(f"a new row needs exactly the columns {names}")
         start = len(self)
-        end = start + max(np.size(value) for value in columns.values())  # type: ignore[call-overload]
+        end = start + max(np.size(value) for value in columns.values())
         behind: dict[str, Array] = getattr(self, "_behind", {})
         for name in names:
             seen: Array = getattr(self, name)
