@@ -3,7 +3,6 @@
 import datetime as dt
 import hashlib
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import reduce
@@ -11,10 +10,10 @@ from typing import Any, Final
 
 import polars as pl
 
+from events import contract
 from events.importing import amounts
 from events.importing.currencies import EXPONENTS, TWO_DECIMALS
 from events.importing.errors import SourceError
-from events.importing.fields import LONGEST_ID
 from events.importing.maps import CLOCK, REAL_UNITS, Condition, FieldRule, Piece
 from events.importing.times import UTC_TIME, read_time
 
@@ -29,6 +28,13 @@ _BANDS: Final = (
     (16, "16-17"), (0, "u16"),
 )  # fmt: skip
 _OLDEST: Final = 130
+
+_FORMS: Final[tuple[tuple[type[contract.Rule], str, str], ...]] = (
+    (contract.Force, r"^[A-Z][0-9]{8}$", "is not the ONS code of a police force area, such as E23000001"),
+    (contract.Mcc, r"^[0-9]{4}$", "is not a merchant category of four digits"),
+    (contract.Plmn, r"^[0-9]{3}-?[0-9]{2,3}$", "is not a network such as 001-01"),
+    (contract.Mention, r"^[a-z]+:.*[^\s]", "does not begin with what it is, as in account:… or number:…"),
+)
 
 _E164: Final = r"^\+[1-9][0-9]{4,14}$"
 _PHONE_LIKE: Final = r"^\+?[0-9 ().\-/]{7,}$"
@@ -128,7 +134,35 @@ def column(rule: FieldRule, columns: Columns) -> Column:
         listed = pl.concat_list(parts).list.drop_nulls()
         return Column(rule.name, listed.alias(rule.name), listed.list.join(" "))
     made = _MAKERS[rule.kind](rule, columns)
-    return Column(rule.name, made.value.alias(rule.name), made.shown, made.checks, made.counted)
+    checks = (*made.checks, *_contract_checks(rule.holds, made.value))
+    return Column(rule.name, made.value.alias(rule.name), made.shown, checks, made.counted)
+
+
+def _contract_checks(holds: contract.Rule, value: pl.Expr) -> tuple[Check, ...]:
+    """What the contract asks of a value once it has the right type, so that the door takes what is written."""
+    if isinstance(holds, contract.Whole | contract.Number):
+        says = f"is not between {holds.low:g} and {holds.high:g}"
+        return (Check((value < holds.low) | (value > holds.high), "out_of_bounds", says),)
+    if isinstance(holds, contract.Currency):
+        wrong = value.is_in(sorted(contract.CURRENCIES)).not_()
+        return (Check(wrong, "unknown_currency", "is not an ISO 4217 code such as GBP"),)
+    if isinstance(holds, contract.Card):
+        pan = value.map_batches(_pans, return_dtype=pl.Boolean, is_elementwise=True)
+        return (Check(pan, "pan", "is a card number; give the supplier's reference of the card instead"),)
+    for kind, pattern, says in _FORMS:
+        if isinstance(holds, kind):
+            return (Check(value.str.contains(pattern).not_(), "bad_format", says),)
+    if isinstance(holds, contract.Text):
+        long = Check(
+            value.str.len_chars() > holds.longest, "too_long", f"is longer than {holds.longest} characters"
+        )
+        return (long, Check(value.str.contains(r"[\x00-\x1f]"), "bad_format", "has control characters in it"))
+    return ()
+
+
+def _pans(values: pl.Series) -> pl.Series:
+    found = [value is not None and contract.looks_like_pan(value) for value in values]
+    return pl.Series(values.name, found, dtype=pl.Boolean)
 
 
 def _literal(rule: FieldRule) -> pl.Expr:
@@ -193,9 +227,6 @@ def _worded(rule: FieldRule, text: pl.Expr) -> tuple[pl.Expr, tuple[Check, ...]]
 def _text(rule: FieldRule, columns: Columns) -> Column:
     text = _source_text(rule, columns)
     value, checks = _worded(rule, text)
-    if rule.name == "currency":
-        wrong = value.str.contains("^[A-Z]{3}$").not_()
-        checks = (*checks, Check(wrong, "bad_currency", "is not an ISO 4217 code such as GBP"))
     return Column(rule.name, value, text, checks)
 
 
@@ -203,8 +234,7 @@ def _id(rule: FieldRule, columns: Columns) -> Column:
     value, checks = _worded(rule, _source_text(rule, columns))
     if rule.prefix and not rule.digest:
         value = pl.concat_str(pl.lit(rule.prefix), value)
-    long = Check(value.str.len_chars() > LONGEST_ID, "too_long", f"is longer than {LONGEST_ID} characters")
-    return Column(rule.name, value, value, (*checks, long))
+    return Column(rule.name, value, value, checks)
 
 
 def _word(rule: FieldRule, columns: Columns) -> Column:
@@ -222,8 +252,9 @@ def _word(rule: FieldRule, columns: Columns) -> Column:
         )
     value, checks = _worded(rule, text)
     if rule.words is None:
-        known = value.is_in(list(rule.closed))
-        says = "is not one of the contract's words: " + " ".join(rule.closed)
+        assert isinstance(rule.holds, contract.Word)
+        known = value.is_in(list(rule.holds.words))
+        says = "is not one of the contract's words: " + " ".join(rule.holds.words)
         checks = (Check(known.not_(), "unknown_word", says),)
     return Column(rule.name, value, text, checks)
 
@@ -289,13 +320,10 @@ def _real(rule: FieldRule, columns: Columns) -> Column:
     else:
         plain = amounts.normalised(text, rule.decimal, rule.thousands, rule.strip)
         value = plain.cast(pl.Float64, strict=False) * REAL_UNITS.get(rule.name, {}).get(rule.unit, 1.0)
-    limit = {"lat": 90.0, "lon": 180.0}.get(rule.name, math.inf)
-    value = pl.when(value.is_finite() & (value.abs() <= limit)).then(value)
-    says = "is not a number" + (f" within ±{limit:g}" if math.isfinite(limit) else "")
-    checks = [Check(_lost(text, value), "bad_number", says)]
-    if rule.name not in ("lat", "lon"):
-        checks.append(Check(value < 0, "bad_number", "is negative"))
-    return Column(rule.name, value, text, tuple(checks))
+    value = pl.when(value.is_finite()).then(value)
+    if rule.kind == "whole":
+        value = pl.when(value.abs() < 2.0**53).then(value.round()).cast(pl.Int64)
+    return Column(rule.name, value, text, (Check(_lost(text, value), "bad_number", "is not a number"),))
 
 
 def _clock(text: pl.Expr) -> pl.Expr:
@@ -402,7 +430,7 @@ def _e164(value: pl.Expr, country: str) -> pl.Expr:
 
 
 _MAKERS: Final[dict[str, Any]] = {
-    "text": _text, "id": _id, "word": _word, "minor": _minor, "signed_minor": _minor, "real": _real,
+    "text": _text, "id": _id, "word": _word, "minor": _minor, "signed_minor": _minor, "whole": _real, "real": _real,
     "yes_no": _yes_no, "time": _time, "day": _time, "number": _number, "any_number": _any_number,
 }  # fmt: skip
 

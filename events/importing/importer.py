@@ -13,7 +13,7 @@ import polars as pl
 
 from events.importing.columns import Columns, column, condition, shown
 from events.importing.errors import MapError, SourceError
-from events.importing.fields import FIELDS, ONE_OF, REQUIRED, STATUS_REQUIRED, Kind
+from events.importing.fields import FIELDS, NOTICE_REQUIRED, NOTICES, ONE_OF, REQUIRED, Kind
 from events.importing.iso20022 import read_messages
 from events.importing.maps import ISO_FORMATS, ROW, ImportMap, RecordRule, load_map
 from events.importing.tables import Batch, Refused, read_table
@@ -22,6 +22,7 @@ from events.importing.writing import KEY, SUFFIXES, Writer, open_writer, suffix_
 
 DTYPES: Final[dict[Kind, Any]] = {
     "text": pl.String, "id": pl.String, "word": pl.String, "minor": pl.Int64, "signed_minor": pl.Int64,
+    "whole": pl.Int64,
     "real": pl.Float64, "yes_no": pl.Boolean, "time": UTC_TIME, "day": pl.Date, "number": pl.String,
     "any_number": pl.String, "list": pl.List(pl.String),
 }  # fmt: skip
@@ -361,7 +362,7 @@ def stream_schema(wanted: ImportMap, stream: str) -> dict[str, Any]:
     if wanted.basis:
         filled.add("basis")
     schema: dict[str, Any] = {
-        name: DTYPES[kind.kind] for name, kind in FIELDS[stream].items() if name in filled
+        name: DTYPES[each.kind] for name, each in FIELDS[stream].items() if name in filled
     }
     ext = dict.fromkeys(rule.name for record in records for rule in record.ext)
     if ext:
@@ -394,10 +395,10 @@ def _missing(stream: str, values: pl.DataFrame) -> list[tuple[str, pl.Series]]:
     needed: list[tuple[str, pl.Series]] = []
     status = None
     if stream == "payments" and "status" in values.columns:
-        status = values["status"].fill_null("accepted") != "accepted"
+        status = values["status"].is_in(list(NOTICES)).fill_null(False)
     for name in REQUIRED[stream]:
         absent = _absent(values, name)
-        if status is not None and name not in STATUS_REQUIRED:
+        if status is not None and name not in NOTICE_REQUIRED:
             absent = absent & ~status
         needed.append((name, absent))
     if status is not None:

@@ -15,8 +15,19 @@ from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from events import contract
 from events.importing.errors import MapError
-from events.importing.fields import CONTENT, FIELDS, REQUIRED, ContractField, Kind
+from events.importing.fields import (
+    CONTENT,
+    CURRENCY,
+    FIELDS,
+    NOTICE_REQUIRED,
+    NOTICES,
+    REQUIRED,
+    TEXT,
+    ContractField,
+    Kind,
+)
 
 SHIPPED: Final = Path(__file__).parent / "maps"
 
@@ -43,6 +54,7 @@ _MODIFIERS: Final[dict[Kind, tuple[str, ...]]] = {
     "word": (*_ALWAYS, "unit"),
     "minor": (*_ALWAYS, *_NUMERIC, "round", "sign", "currency"),
     "signed_minor": (*_ALWAYS, *_NUMERIC, "round", "sign", "currency"),
+    "whole": (*_ALWAYS, *_NUMERIC),
     "real": (*_ALWAYS, *_NUMERIC),
     "yes_no": (*_ALWAYS, "yes", "no"),
     "time": ("null", "extract", "time", "zone", "ambiguous", "plus"),
@@ -124,7 +136,7 @@ class FieldRule:
     digest: tuple[str, ...] = ()
     parts: tuple[tuple[Piece, ...], ...] = ()
     prefix: str = ""
-    closed: tuple[str, ...] = ()
+    holds: contract.Rule = field(default_factory=contract.Text)
     words: Mapping[str, str] | None = None
     default: str | None = None
     missing: str | None = None
@@ -438,9 +450,9 @@ class _Checker:
         return RecordRule(stream, tuple(rules), tuple(ext), self.conditions(place, said), sort is True)
 
     def required(self, place: str, stream: str, rules: Mapping[str, FieldRule]) -> None:
-        # a record of a later status needs less; where the status is a column, each row is looked at
-        if stream == "payments" and "status" in rules and rules["status"].constant != "accepted":
-            needed: tuple[str, ...] = ("event_id", "ts", "payment_id")
+        # a notice needs less; where the status is a column, each row is looked at
+        if stream == "payments" and "status" in rules and rules["status"].constant in (None, *NOTICES):
+            needed: tuple[str, ...] = NOTICE_REQUIRED
         else:
             needed = REQUIRED.get(stream, ())
         for name in needed:
@@ -454,10 +466,7 @@ class _Checker:
         for name in said:
             if name in CONTENT:
                 self.fault(place, f"{name!r} would carry content, which is never imported")
-        return [
-            self.rule(f"{place}.{name}", name, ContractField("text"), rule, reader)
-            for name, rule in said.items()
-        ]
+        return [self.rule(f"{place}.{name}", name, TEXT, rule, reader) for name, rule in said.items()]
 
     def rule(self, place: str, name: str, wanted: ContractField, said: Any, reader: Reader) -> FieldRule:
         kind = wanted.kind
@@ -482,7 +491,7 @@ class _Checker:
             digest=self.texts(place, said, "digest"),
             parts=tuple(self.template(place, each) for each in self.texts(place, said, "list")),
             prefix=self.text(place, said, "prefix", ""),
-            closed=wanted.words,
+            holds=wanted.rule,
             words=words,
             default=self.word(place, said, "default", wanted),
             missing=self.word(place, said, "missing", wanted),
@@ -545,7 +554,7 @@ class _Checker:
 
     def constant(self, place: str, wanted: ContractField, value: Any) -> Any:
         checks: dict[Kind, type | tuple[type, ...]] = {
-            "minor": int, "signed_minor": int, "real": (int, float), "yes_no": bool, "list": list,
+            "minor": int, "signed_minor": int, "whole": int, "real": (int, float), "yes_no": bool, "list": list,
             "time": (str, dt.datetime), "day": (str, dt.date),
         }  # fmt: skip
         right = checks.get(wanted.kind, str)
@@ -628,7 +637,7 @@ class _Checker:
         if not isinstance(said.get("currency"), dict):
             self.fault(place, 'unit = "major" needs currency = { column = "…" } or { constant = "…" }')
             return None
-        return self.rule(f"{place}, currency", "currency", ContractField("text"), said["currency"], reader)
+        return self.rule(f"{place}, currency", "currency", CURRENCY, said["currency"], reader)
 
     def country(self, place: str, said: Mapping[str, Any]) -> str:
         code = self.text(place, said, "country", "")
