@@ -1,0 +1,78 @@
+"""`linewatch replay`: files through the flows as fast as they go, then stop."""
+
+from typing import Final
+
+from console.options import (
+    Accounts,
+    Data,
+    Json,
+    Labels,
+    Links,
+    MetricsPort,
+    Payments,
+    Processes,
+    Recovery,
+    Store,
+    Telecoms,
+    Watch,
+)
+from console.output import hint, say_json
+from console.progress import FlowProgress
+from console.rooms import room
+from console.running import run_options, say_summary, summary_plain
+from console.teaching import Example
+
+EXAMPLES: Final = (
+    Example("linewatch replay --payments payments.ndjson", "one file; alerts go to linewatch-data/"),
+    Example(
+        "linewatch replay --payments payments.parquet --telecoms telecoms.ndjson --labels labels.ndjson",
+        "several streams, in the one order of their recorded times",
+    ),
+    Example(
+        "linewatch replay --payments payments.ndjson --store sqlite:///case.sqlite --json",
+        "to a store of its own, the summary for a program",
+    ),
+)
+
+
+def replay(
+    payments: Payments = None,
+    telecoms: Telecoms = None,
+    accounts: Accounts = None,
+    labels: Labels = None,
+    links: Links = None,
+    watch: Watch = None,
+    store: Store = None,
+    data: Data = None,
+    recovery: Recovery = None,
+    processes: Processes = None,
+    metrics_port: MetricsPort = None,
+    json: Json = False,
+) -> None:
+    """Run files through the flows as fast as they go, then stop and say what was found.
+
+    Any of the inputs may be missing. The same files give the same alerts every time, on any number of processes.
+    What cannot be read is refused with a reason and counted; it never stops the run.
+    """
+    options = run_options(
+        {
+            "payments": payments,
+            "telecoms": telecoms,
+            "accounts": accounts,
+            "labels": labels,
+            "links": links,
+            "watch": watch,
+        },
+        store=store,
+        data=data,
+        recovery=recovery,
+        processes=processes,
+        metrics_port=metrics_port,
+    )
+    with FlowProgress("Replaying", quiet=json) as progress:
+        summary = room("flows.running", "replay").replay(options, progress.at)
+    if json:
+        say_json(summary_plain(summary))
+        return
+    say_summary(summary)
+    hint("Next: linewatch alerts")
