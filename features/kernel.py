@@ -1,0 +1,500 @@
+"""The kernel that keeps features: it walks role rows in order, reads and changes each entity's row of state.
+
+One entity's state is one row of float64 (times in microseconds fit exactly below 2**53). What is remembered of pairs
+is one hash table a shard. Everything happens in the order of the rows and with sums in one fixed order, so the same
+rows give the same bits however they were batched.
+"""
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from features.program import (
+    AGE,
+    BURSTS,
+    DEVIATION,
+    DISTINCT,
+    HEADER,
+    HOUR_BINS,
+    HOURS,
+    KNOWN,
+    LAST,
+    MEAN,
+    NOVELTY,
+    PAIR_AGE,
+    PAST,
+    PLACE,
+    PLACE_SHARE,
+    PLACE_SLOTS,
+    PLACES,
+    RATIO,
+    REPLIES,
+    RETURNING,
+    RING_MAX,
+    RING_MIN,
+    RING_SUM,
+    SINCE,
+    USUAL_HOUR,
+    V_AGE,
+    V_BALANCE,
+    V_BORN,
+    V_FORCE,
+    V_HOME,
+    V_ONE,
+    V_OTHER,
+    V_PREPAID,
+    V_SINCE,
+    V_VALUE,
+    VALUE,
+    WINDOW,
+    WINDOW_MAX,
+    WINDOW_MIN,
+)
+from features.rows import Flag
+
+PAIR = np.dtype(
+    [
+        ("other", "u8"),
+        ("first", "i8"),
+        ("last", "i8"),
+        ("replied", "i8"),
+        ("slot", "i4"),  # -1: free
+        ("relation", "i2"),
+        ("returned", "i2"),
+    ]
+)
+"""What is remembered of one pair: 40 bytes."""
+
+_HOUR_US = 3_600_000_000
+_DAY_US = 24 * _HOUR_US
+_PREPAID = int(Flag.PREPAID)
+_NEVER = -1
+_ENOUGH_PAST = 5.0  # a deviation needs a past: fewer events than this tell nothing of what is usual
+_SD_FLOOR = 0.05  # of the value, or of its logarithm: a past without any spread must not make small changes enormous
+
+
+@njit(cache=True, inline="always")
+def _mix(slot: np.int64, relation: np.int64, other: np.uint64) -> np.uint64:
+    """A hash of a pair (the finaliser of SplitMix64)."""
+    z = np.uint64(other) ^ (np.uint64(slot) * np.uint64(0x9E3779B97F4A7C15)) ^ (
+        np.uint64(relation + 1) * np.uint64(0xC2B2AE3D27D4EB4F)
+    )
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+@njit(cache=True)
+def find_pair(pairs, slot, relation, other):  # type: ignore[no-untyped-def]
+    """Where a pair is, or where it would go."""
+    mask = np.uint64(len(pairs) - 1)
+    at = _mix(slot, relation, other) & mask
+    while True:
+        if pairs[at].slot < 0:
+            return np.int64(at)
+        if pairs[at].slot == slot and pairs[at].relation == relation and pairs[at].other == other:
+            return np.int64(at)
+        at = (at + np.uint64(1)) & mask
+
+
+@njit(cache=True)
+def regrow_pairs(old, new, slot_of, state, lifetimes):  # type: ignore[no-untyped-def]
+    """Copy the living pairs into a larger table; `slot_of` says where each entity's row is now (-1: gone)."""
+    used = 0
+    for i in range(len(old)):
+        slot = old[i].slot
+        if slot < 0:
+            continue
+        now = slot_of[slot]
+        if now < 0 or old[i].last + lifetimes[old[i].relation] < np.int64(state[now, 0]):
+            continue
+        at = find_pair(new, now, old[i].relation, old[i].other)
+        new[at] = old[i]
+        new[at].slot = now
+        used += 1
+    return used
+
+
+@njit(cache=True, inline="always")
+def _value(row, source, arg, x, i, state, s):  # type: ignore[no-untyped-def]
+    if source == V_ONE:
+        return 1.0
+    if source == V_VALUE:
+        return row.value
+    if source == V_BALANCE:
+        return row.balance
+    if source == V_BORN:
+        return row.born
+    if source == V_HOME:
+        return np.float64(row.home) if row.home > 0 else np.nan
+    if source == V_FORCE:
+        return np.float64(row.force) if row.force > 0 else np.nan
+    if source == V_AGE:
+        return np.float64(row.age) if row.age > 0 else np.nan
+    if source == V_PREPAID:
+        return 1.0 if (row.flags & np.uint32(_PREPAID)) != 0 else 0.0
+    if source == V_SINCE:
+        last = state[s, arg]
+        return (row.ts - last) / 1e6 if last > 0.0 else np.nan
+    if source == V_OTHER:
+        return x[i, arg]
+    return np.nan
+
+
+@njit(cache=True, inline="always")
+def _open_bucket(state, s, base, buckets, b, empty):  # type: ignore[no-untyped-def]
+    """Move a ring on to bucket `b` and say whether `b` is still held."""
+    head = np.int64(state[s, base])
+    if head == 0:
+        state[s, base] = b
+        for k in range(buckets):
+            state[s, base + 1 + k] = empty
+        return True
+    if b > head:
+        first = max(head + 1, b - buckets + 1)
+        for k in range(first, b + 1):
+            state[s, base + 1 + k % buckets] = empty
+        state[s, base] = b
+        return True
+    return b > head - buckets
+
+
+@njit(cache=True, inline="always")
+def _window_sum(state, s, base, buckets, window, now):  # type: ignore[no-untyped-def]
+    head = np.int64(state[s, base])
+    total = 0.0
+    if head == 0:
+        return total
+    first = max(now - window + 1, head - buckets + 1)
+    at = first % buckets
+    for _ in range(first, min(head, now) + 1):
+        total += state[s, base + 1 + at]
+        at += 1
+        if at == buckets:
+            at = 0
+    return total
+
+
+@njit(cache=True, inline="always")
+def _window_extreme(state, s, base, buckets, window, now, sign):  # type: ignore[no-untyped-def]
+    head = np.int64(state[s, base])
+    best = -np.inf
+    if head == 0:
+        return np.nan
+    for k in range(max(now - window + 1, head - buckets + 1), min(head, now) + 1):
+        best = max(best, sign * state[s, base + 1 + k % buckets])
+    return sign * best if best > -np.inf else np.nan
+
+
+@njit(cache=True, inline="always")
+def _take_place(state, s, base, code):  # type: ignore[no-untyped-def]
+    """Count a force among the few remembered (space-saving: the rarest gives way to a new one)."""
+    rarest = 0
+    for k in range(PLACE_SLOTS):
+        if state[s, base + 2 * k] == code:
+            state[s, base + 2 * k + 1] += 1.0
+            return
+        if state[s, base + 2 * k + 1] < state[s, base + 2 * rarest + 1]:
+            rarest = k
+    state[s, base + 2 * rarest] = code
+    state[s, base + 2 * rarest + 1] += 1.0
+
+
+@njit(cache=True, inline="always")
+def _chosen(row, selections, x, i, state, s):  # type: ignore[no-untyped-def]
+    """Which selections an event belongs to, as bits."""
+    bits = np.uint64(0)
+    kind = np.uint64(1) << np.uint64(row.kind)
+    role = np.uint32(1) << np.uint32(row.role)
+    status = np.uint32(1) << np.uint32(row.status)
+    hour = np.uint32(1) << np.uint32((row.ts // _HOUR_US) % 24)
+    for j in range(len(selections)):
+        sel = selections[j]
+        if (
+            (sel.kinds & kind) == 0
+            or (sel.roles & role) == 0
+            or (sel.statuses & status) == 0
+            or (row.flags & sel.having) != sel.having
+            or (row.flags & sel.lacking) != 0
+            or (sel.hours & hour) == 0
+        ):
+            continue
+        if sel.compare != 0:
+            v = _value(row, sel.source, sel.arg, x, i, state, s)
+            if math.isnan(v) or (sel.compare == 1 and v < sel.bound) or (sel.compare == 2 and v > sel.bound):
+                continue
+        bits |= np.uint64(1) << np.uint64(j)
+    return bits
+
+
+@njit(cache=True, inline="always")
+def _logged(v, log):  # type: ignore[no-untyped-def]
+    return math.log1p(max(v, 0.0)) if log else v
+
+
+@njit(cache=True)
+def advance(  # type: ignore[no-untyped-def]
+    rows, slots, x, state, pairs, used, selections, relations, cells, reads, out
+):
+    """Take rows in order: what was known before, what changes, what is known now. Gives (pairs used, rows too late)."""
+    n_rel = len(relations)
+    at_pair = np.empty(max(n_rel, 1), dtype=np.int64)
+    old_last = np.empty(max(n_rel, 1), dtype=np.int64)
+    late_rows = 0
+    for i in range(len(rows)):
+        row = rows[i]
+        s = slots[i]
+        clock = max(np.int64(state[s, 0]), row.ts)
+        bits = _chosen(row, selections, x, i, state, s)
+        late = False
+
+        for r in range(n_rel):
+            at_pair[r] = -1
+            old_last[r] = _NEVER
+            rel = relations[r]
+            if (bits >> np.uint64(rel.selection)) & np.uint64(1) == 0:
+                continue
+            if rel.field == 0:
+                other = row.other_lo
+            elif rel.field == 1:
+                other = row.device_lo
+            elif rel.field == 2:
+                other = row.sim_lo
+            else:
+                other = row.place_lo
+            if other == 0:
+                continue
+            at = find_pair(pairs, s, r, other)
+            if pairs[at].slot < 0:
+                pairs[at].slot = s
+                pairs[at].relation = r
+                pairs[at].other = other
+                pairs[at].first = row.ts
+                pairs[at].last = _NEVER
+                pairs[at].replied = _NEVER
+                pairs[at].returned = 0
+                used += 1
+            elif pairs[at].last + rel.lifetime < clock:  # forgotten: as if never seen
+                pairs[at].first = row.ts
+                pairs[at].last = _NEVER
+                pairs[at].replied = _NEVER
+                pairs[at].returned = 0
+            at_pair[r] = at
+            old_last[r] = pairs[at].last
+
+        for j in range(len(reads)):
+            read = reads[j]
+            code = read.code
+            if code > DEVIATION and code != USUAL_HOUR:
+                continue
+            value = np.nan
+            if code == SINCE:
+                last = state[s, read.base]
+                if last > 0.0:
+                    value = (clock - last) / 1e6
+            elif code == NOVELTY:
+                if at_pair[read.relation] >= 0:
+                    value = 1.0 if old_last[read.relation] == _NEVER else 0.0
+            elif code == PAIR_AGE:
+                if at_pair[read.relation] >= 0:
+                    value = max(0.0, (row.ts - pairs[at_pair[read.relation]].first) / _DAY_US)
+            elif code == DEVIATION:
+                if (bits >> np.uint64(read.selection)) & np.uint64(1) != 0:
+                    v = _logged(_value(row, read.source, read.arg, x, i, state, s), read.log)
+                    if state[s, read.base] >= _ENOUGH_PAST and not math.isnan(v):
+                        m = state[s, read.base + 1]
+                        floor = _SD_FLOOR * max(abs(m), 1e-9)
+                        spread = max(state[s, read.base + 2] - m * m, floor * floor)
+                        value = (v - m) / math.sqrt(spread)
+            elif (bits >> np.uint64(read.selection)) & np.uint64(1) != 0:  # USUAL_HOUR
+                total = 0.0
+                for k in range(HOUR_BINS):
+                    total += state[s, read.base + k]
+                bin_ = ((row.ts // _HOUR_US) % 24) // (24 // HOUR_BINS)
+                value = (state[s, read.base + bin_] + 1.0) / (total + HOUR_BINS)
+            out[i, j] = value
+
+        for j in range(len(cells)):
+            cell = cells[j]
+            if (bits >> np.uint64(cell.selection)) & np.uint64(1) == 0:
+                continue
+            code = cell.code
+            base = cell.base
+            if code == RING_SUM:
+                v = _value(row, cell.source, cell.arg, x, i, state, s)
+                if math.isnan(v):
+                    continue
+                b = row.ts // cell.every
+                if _open_bucket(state, s, base, cell.buckets, b, 0.0):
+                    state[s, base + 1 + b % cell.buckets] += v if cell.number == 0.0 else 1.0
+                else:
+                    late = True
+            elif code == DISTINCT or code == RETURNING:
+                at = at_pair[cell.relation]
+                if at < 0:
+                    continue
+                before = old_last[cell.relation]
+                if before != _NEVER and row.ts <= before:
+                    continue
+                b = row.ts // cell.every
+                counted = before != _NEVER
+                counts = True
+                if code == RETURNING:
+                    counted = counted and pairs[at].returned == 1
+                    if before != _NEVER and row.ts - before >= cell.gap:
+                        pairs[at].returned = 1
+                    counts = pairs[at].returned == 1
+                if counts and _open_bucket(state, s, base, cell.buckets, b, 0.0):
+                    state[s, base + 1 + b % cell.buckets] += 1.0
+                elif counts:
+                    late = True
+                if counted:
+                    b_old = before // cell.every
+                    if b_old > np.int64(state[s, base]) - cell.buckets:
+                        state[s, base + 1 + b_old % cell.buckets] -= 1.0
+            elif code == LAST:
+                state[s, base] = max(state[s, base], np.float64(row.ts))
+            elif code == KNOWN:
+                v = _value(row, cell.source, cell.arg, x, i, state, s)
+                if not math.isnan(v) and np.float64(row.ts) >= state[s, base]:
+                    state[s, base] = row.ts
+                    state[s, base + 1] = v
+            elif code == PAST:
+                v = _logged(_value(row, cell.source, cell.arg, x, i, state, s), cell.log)
+                if math.isnan(v):
+                    continue
+                state[s, base] += 1.0
+                a = max(1.0 / state[s, base], cell.number)
+                state[s, base + 1] += a * (v - state[s, base + 1])
+                state[s, base + 2] += a * (v * v - state[s, base + 2])
+            elif code == HOURS:
+                state[s, base + ((row.ts // _HOUR_US) % 24) // (24 // HOUR_BINS)] += 1.0
+            elif code == PLACES:
+                v = _value(row, cell.source, cell.arg, x, i, state, s)
+                if not math.isnan(v):
+                    _take_place(state, s, base, v)
+            elif code == RING_MAX or code == RING_MIN:
+                v = _value(row, cell.source, cell.arg, x, i, state, s)
+                if math.isnan(v):
+                    continue
+                b = row.ts // cell.every
+                empty = -np.inf if code == RING_MAX else np.inf
+                if _open_bucket(state, s, base, cell.buckets, b, empty):
+                    k = base + 1 + b % cell.buckets
+                    state[s, k] = max(state[s, k], v) if code == RING_MAX else min(state[s, k], v)
+                else:
+                    late = True
+            elif code == REPLIES:
+                if row.other_lo == 0:
+                    continue
+                at = find_pair(pairs, s, cell.relation, row.other_lo)
+                if pairs[at].slot < 0:
+                    continue
+                asked = pairs[at].last
+                if asked != _NEVER and 0 <= row.ts - asked <= cell.gap and pairs[at].replied < asked:
+                    pairs[at].replied = row.ts
+                    b = row.ts // cell.every
+                    if _open_bucket(state, s, base, cell.buckets, b, 0.0):
+                        state[s, base + 1 + b % cell.buckets] += 1.0
+                    else:
+                        late = True
+            elif code == BURSTS:
+                # layout: [last burst's time, head, buckets...]; the watched ring already holds this event
+                size = _window_sum(
+                    state, s, cell.watch, cell.watch_buckets, cell.watch_window, clock // cell.watch_every
+                )
+                ring = base + 1
+                if size >= cell.number:
+                    if row.ts - np.int64(state[s, base]) >= cell.gap:
+                        b = row.ts // cell.every
+                        if _open_bucket(state, s, ring, cell.buckets, b, 0.0):
+                            state[s, ring + 1 + b % cell.buckets] += 1.0
+                        else:
+                            late = True
+                    state[s, base] = max(state[s, base], np.float64(row.ts))
+
+        for r in range(n_rel):
+            if at_pair[r] >= 0:
+                pairs[at_pair[r]].last = max(pairs[at_pair[r]].last, row.ts)
+        state[s, 0] = clock
+        state[s, 1] = max(state[s, 1], np.float64(row.recorded))
+        state[s, 2] += 1.0
+
+        for j in range(len(reads)):
+            read = reads[j]
+            code = read.code
+            if code < WINDOW:
+                continue
+            value = np.nan
+            if code == WINDOW:
+                value = _window_sum(state, s, read.base, read.buckets, read.window, clock // read.every)
+            elif code == MEAN:
+                now = clock // read.every
+                n = _window_sum(state, s, read.base2, read.buckets, read.window, now)
+                if n > 0.0:
+                    value = _window_sum(state, s, read.base, read.buckets, read.window, now) / n
+            elif code == RATIO:
+                top = out[i, read.base] if read.base >= 0 else x[i, -1 - read.base]
+                bottom = out[i, read.base2] if read.base2 >= 0 else x[i, -1 - read.base2]
+                if not math.isnan(bottom) and bottom != 0.0:
+                    value = top / bottom
+            elif code == VALUE:
+                if state[s, read.base] > 0.0:
+                    value = state[s, read.base + 1]
+            elif code == AGE:
+                if state[s, read.base] > 0.0:
+                    value = (clock - state[s, read.base + 1]) / _DAY_US
+            elif code == WINDOW_MAX:
+                value = _window_extreme(state, s, read.base, read.buckets, read.window, clock // read.every, 1.0)
+            elif code == WINDOW_MIN:
+                value = _window_extreme(state, s, read.base, read.buckets, read.window, clock // read.every, -1.0)
+            elif code == PLACE or code == PLACE_SHARE:
+                best = 0
+                total = 0.0
+                for k in range(PLACE_SLOTS):
+                    total += state[s, read.base + 2 * k + 1]
+                    if state[s, read.base + 2 * k + 1] > state[s, read.base + 2 * best + 1]:
+                        best = k
+                if total > 0.0:
+                    weight = state[s, read.base + 2 * best + 1]
+                    value = state[s, read.base + 2 * best] if code == PLACE else weight / total
+            out[i, j] = value
+        if late:
+            late_rows += 1
+    return used, late_rows
+
+
+@njit(cache=True)
+def slots_of(rows, table_hi, table_lo, table_slot, count, state, lifetime, now, entity_slots):  # type: ignore[no-untyped-def]
+    """Find each row's entity in the table, giving new ones the next slot; gives (count, latest recorded time).
+
+    An entity unseen for its lifetime is new again: its row of state is cleared.
+    """
+    mask = np.uint64(len(table_slot) - 1)
+    for i in range(len(rows)):
+        hi, lo = rows[i].own_hi, rows[i].own_lo
+        now = max(now, rows[i].recorded)
+        at = (lo ^ (lo >> np.uint64(32)) ^ hi) & mask
+        while True:
+            slot = table_slot[at]
+            if slot < 0:
+                table_hi[at] = hi
+                table_lo[at] = lo
+                table_slot[at] = count
+                slot = count
+                count += 1
+                break
+            if table_lo[at] == lo and table_hi[at] == hi:
+                if state[slot, 1] > 0.0 and np.int64(state[slot, 1]) + lifetime < now:
+                    state[slot, :] = 0.0
+                break
+            at = (at + np.uint64(1)) & mask
+        entity_slots[i] = slot
+    return count, now
+
+
+assert HEADER == 3
+
+Floats = npt.NDArray[np.float64]

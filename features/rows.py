@@ -1,0 +1,189 @@
+"""Role rows: one event as each entity in it sees it.
+
+A payment has a payer's row and a payee's row, and one each for its card, terminal, merchant and device; a telecoms
+record has a row for the number, and for its SIM, handset and cell. Kernels walk role rows and nothing else, so every
+stream looks the same to them.
+"""
+
+from enum import IntEnum
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+Rows = npt.NDArray[np.void]
+
+ROW: Final = np.dtype(
+    [
+        ("seq", "i8"),
+        ("ts", "i8"),  # microseconds since 1970 UTC
+        ("recorded", "i8"),
+        ("own_hi", "u8"),  # whose row it is
+        ("own_lo", "u8"),
+        ("other_hi", "u8"),  # the party on the other side; for a thing (card, handset...) whose hands it was in
+        ("other_lo", "u8"),
+        ("phone_hi", "u8"),  # the number registered to the account whose row it is
+        ("phone_lo", "u8"),
+        ("device_lo", "u8"),  # payment: the payer's device; telecoms: the handset
+        ("sim_lo", "u8"),  # payment: the card; telecoms: the SIM
+        ("place_lo", "u8"),  # payment: the terminal, else the merchant; telecoms: the cell
+        ("value", "f8"),  # amount in minor units; seconds of a call; bytes of a data session
+        ("balance", "f8"),  # own balance after the payment, minor units
+        ("born", "f8"),  # when the account was opened or the SIM activated; NaN = not said
+        ("lat", "f4"),
+        ("lon", "f4"),
+        ("flags", "u4"),
+        ("mcc", "u2"),
+        ("country", "u2"),  # calling code of the other number
+        ("kind", "u1"),  # Kind
+        ("role", "u1"),  # Role
+        ("status", "u1"),  # code of events.codes.STATUSES
+        ("force", "u1"),  # where it happened
+        ("home", "u1"),  # where the owner lives, when the record says so
+        ("age", "u1"),  # code of events.codes.AGE_BANDS, own
+        ("other_class", "u1"),  # code of events.codes.NUMBER_CLASSES
+        ("shadow", "u1"),  # 1: only keeps state under a new key while tokens are being rotated; never scored
+    ]
+)
+
+
+class Entity(IntEnum):
+    """What has a memory of its own."""
+
+    ACCOUNT = 0
+    CARD = 1
+    TERMINAL = 2
+    MERCHANT = 3
+    DEVICE = 4
+    NUMBER = 5
+    SIM = 6
+    HANDSET = 7
+    CELL = 8
+
+
+SUBJECTS: Final = (Entity.ACCOUNT, Entity.NUMBER)
+"""The entities that detectors score: they have a second pass."""
+
+
+class Role(IntEnum):
+    """The part an entity plays in an event."""
+
+    PAYER = 0
+    PAYEE = 1
+    HOLDER = 2  # of an account that something happened to
+    OUT = 3  # the number that called or texted
+    IN = 4  # the number that was called or texted
+    SELF = 5  # the number of any other telecoms record
+    CARD = 6
+    TERMINAL = 7
+    MERCHANT = 8
+    DEVICE = 9
+    SIM = 10
+    HANDSET = 11
+    CELL = 12
+    LINKED = 13  # a link was told of this account or number
+    WATCHED = 14  # a watch list names this account or number
+
+
+ENTITY_OF: Final[dict[Role, tuple[Entity, ...]]] = {
+    Role.PAYER: (Entity.ACCOUNT,),
+    Role.PAYEE: (Entity.ACCOUNT,),
+    Role.HOLDER: (Entity.ACCOUNT,),
+    Role.OUT: (Entity.NUMBER,),
+    Role.IN: (Entity.NUMBER,),
+    Role.SELF: (Entity.NUMBER,),
+    Role.CARD: (Entity.CARD,),
+    Role.TERMINAL: (Entity.TERMINAL,),
+    Role.MERCHANT: (Entity.MERCHANT,),
+    Role.DEVICE: (Entity.DEVICE,),
+    Role.SIM: (Entity.SIM,),
+    Role.HANDSET: (Entity.HANDSET,),
+    Role.CELL: (Entity.CELL,),
+    Role.LINKED: SUBJECTS,
+    Role.WATCHED: (Entity.ACCOUNT, Entity.NUMBER, Entity.HANDSET),
+}
+
+
+class Kind(IntEnum):
+    """What happened, over all streams; below 64, so that a set of kinds is one 64-bit mask."""
+
+    FPS = 1
+    CHAPS = 2
+    BACS = 3
+    CARD = 4
+    CASH_DEPOSIT = 5
+    CASH_WITHDRAWAL = 6
+    INTERNAL = 7
+    DIRECT_DEBIT = 8
+    STANDING_ORDER = 9
+    WALLET = 10
+    LOGIN = 11
+    LOGIN_FAILED = 12
+    DEVICE_ADDED = 13
+    DETAIL_CHANGED = 14
+    PAYEE_ADDED = 15
+    LIMIT_CHANGED = 16
+    CREDENTIAL_RESET = 17
+    CARD_ISSUED = 18
+    OPENED = 19
+    CLOSED = 20
+    RESTRICTED = 21
+    CALL = 22
+    SMS = 23
+    MMS = 24
+    DATA = 25
+    LOCATION = 26
+    SIM_CHANGE = 27
+    DEVICE_CHANGE = 28
+    PORT = 29
+    TOPUP = 30
+    FORWARDING = 31
+    LINK = 40
+    WATCH = 41
+
+
+RAIL_BASE: Final = 0
+ACCOUNT_KIND_BASE: Final = 10
+TELECOM_KIND_BASE: Final = 21
+"""A `Kind` is the stream's own code (events.codes) plus the stream's base."""
+
+PAYMENT_KINDS: Final = tuple(Kind(k) for k in range(1, 11))
+TRANSFERS: Final = (Kind.FPS, Kind.CHAPS, Kind.BACS, Kind.INTERNAL, Kind.STANDING_ORDER, Kind.WALLET)
+MESSAGES: Final = (Kind.SMS, Kind.MMS)
+
+
+class Flag(IntEnum):
+    """Yes-or-no facts of a role row, as bits of `flags`."""
+
+    NEW_PAYEE = 1 << 0  # the bank says this payee is new to the payer
+    COP_BAD = 1 << 1  # Confirmation of Payee: no match or a close match
+    COP_OVERRIDDEN = 1 << 2
+    ROUND = 1 << 3  # a street sum: see ROUND_SUMS_MINOR
+    QUIET_REFERENCE = 1 << 4  # blank, emoji or one word
+    DECLINED = 1 << 5
+    ANSWERED = 1 << 6
+    PREPAID = 1 << 7
+    STARTING = 1 << 8  # a call that has begun and is not yet over
+    OTHER_MOBILE = 1 << 9  # the other number is an ordinary mobile, or a token that came without a class
+    OTHER_SERVICE = 1 << 10  # short code, alphanumeric sender, freephone, premium
+    OTHER_FIXED = 1 << 11  # a landline or a non-geographic number
+    MINOR = 1 << 12  # the owner is under 18
+    SHORT = 1 << 13  # a call under a minute
+    FINAL = 1 << 14  # the record of a call that is over (or was complete), or of anything but a call
+    AWAY = 1 << 15  # happened outside the owner's home force
+    ROAMING = 1 << 16
+
+
+ROUND_SUMS_MINOR: Final = tuple(p * 100 for p in (5, 10, 15, 20, 25, 30, 40, 50, 60, 80, 100))
+"""Street prices in pence: the sums of the national picture of county lines payments (signal P1)."""
+
+SHORT_CALL_S: Final = 60.0
+"""A short call: orders to a deal line take well under a minute (signal T4)."""
+
+
+def empty_rows(n: int) -> Rows:
+    """`n` role rows with everything absent."""
+    rows = np.zeros(n, dtype=ROW)
+    for name in ("value", "balance", "born", "lat", "lon"):
+        rows[name] = np.nan
+    return rows
