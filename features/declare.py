@@ -128,7 +128,9 @@ class Catalogue:
         """
         key = (feature.entity, feature.name)
         if key in self.features:
-            raise FeatureError(f"{feature.entity.name.lower()} already has a feature {feature.name!r}: choose another name")
+            raise FeatureError(
+                f"{feature.entity.name.lower()} already has a feature {feature.name!r}: choose another name"
+            )
         if feature.within:
             within, every = duration(feature.within), duration(feature.every)
             if within % every or within == 0:
@@ -221,7 +223,9 @@ class Events:
         self, name: str, field: str, *, within: str, every: str, gap: str, words: str, unit: str = ""
     ) -> Feature:
         """How many of the window's others have come back at least once after a gap: the overlap of contact sets."""
-        return self._add("returning", name, words, unit, field=_field(field), within=within, every=every, gap=gap)
+        return self._add(
+            "returning", name, words, unit, field=_field(field), within=within, every=every, gap=gap
+        )
 
     def novelty(self, name: str, field: str, *, words: str) -> Feature:
         """1 when this pair has not been seen within its lifetime, else 0."""
@@ -250,11 +254,28 @@ class Events:
         return self._add("usual_place_share", name, words, "share", value=value)
 
     def replies(
-        self, name: str, *, to: "Events", field: str, gap: str, within: str, every: str, words: str, unit: str = ""
+        self,
+        name: str,
+        *,
+        to: "Events",
+        field: str,
+        gap: str,
+        within: str,
+        every: str,
+        words: str,
+        unit: str = "",
     ) -> Feature:
         """How many others answered within `gap` of being addressed, each counted once a time they were addressed."""
         return self._add(
-            "replies", name, words, unit, other=to.selection, field=_field(field), gap=gap, within=within, every=every
+            "replies",
+            name,
+            words,
+            unit,
+            other=to.selection,
+            field=_field(field),
+            gap=gap,
+            within=within,
+            every=every,
         )
 
     def bursts(
@@ -262,7 +283,9 @@ class Events:
     ) -> Feature:
         """How many times a distinct count rose to at least so many, bursts within `gap` being one."""
         if of.kind != "distinct" or of.entity != self.selection.entity or of.selection != self.selection:
-            raise FeatureError(f"{name}: bursts are of a distinct count over the same events, not {of.name!r}")
+            raise FeatureError(
+                f"{name}: bursts are of a distinct count over the same events, not {of.name!r}"
+            )
         return self._add(
             "bursts", name, words, "", against=of.name, at_least=at_least, gap=gap, within=within, every=every
         )

@@ -72,14 +72,18 @@ _DAY_US = 24 * _HOUR_US
 _PREPAID = int(Flag.PREPAID)
 _NEVER = -1
 _ENOUGH_PAST = 5.0  # a deviation needs a past: fewer events than this tell nothing of what is usual
-_SD_FLOOR = 0.05  # of the value, or of its logarithm: a past without any spread must not make small changes enormous
+_SD_FLOOR = (
+    0.05  # of the value, or of its logarithm: a past without any spread must not make small changes enormous
+)
 
 
 @njit(cache=True, inline="always")
 def _mix(slot: np.int64, relation: np.int64, other: np.uint64) -> np.uint64:
     """A hash of a pair (the finaliser of SplitMix64)."""
-    z = np.uint64(other) ^ (np.uint64(slot) * np.uint64(0x9E3779B97F4A7C15)) ^ (
-        np.uint64(relation + 1) * np.uint64(0xC2B2AE3D27D4EB4F)
+    z = (
+        np.uint64(other)
+        ^ (np.uint64(slot) * np.uint64(0x9E3779B97F4A7C15))
+        ^ (np.uint64(relation + 1) * np.uint64(0xC2B2AE3D27D4EB4F))
     )
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -447,9 +451,13 @@ def advance(  # type: ignore[no-untyped-def]
                 if state[s, read.base] > 0.0:
                     value = (clock - state[s, read.base + 1]) / _DAY_US
             elif code == WINDOW_MAX:
-                value = _window_extreme(state, s, read.base, read.buckets, read.window, clock // read.every, 1.0)
+                value = _window_extreme(
+                    state, s, read.base, read.buckets, read.window, clock // read.every, 1.0
+                )
             elif code == WINDOW_MIN:
-                value = _window_extreme(state, s, read.base, read.buckets, read.window, clock // read.every, -1.0)
+                value = _window_extreme(
+                    state, s, read.base, read.buckets, read.window, clock // read.every, -1.0
+                )
             elif code == PLACE or code == PLACE_SHARE:
                 best = 0
                 total = 0.0

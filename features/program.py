@@ -72,7 +72,9 @@ READ: Final = np.dtype(
 )
 
 # Cells
-RING_SUM, RING_MAX, RING_MIN, LAST, KNOWN, PAST, HOURS, PLACES, DISTINCT, RETURNING, REPLIES, BURSTS = range(1, 13)
+RING_SUM, RING_MAX, RING_MIN, LAST, KNOWN, PAST, HOURS, PLACES, DISTINCT, RETURNING, REPLIES, BURSTS = range(
+    1, 13
+)
 # Reads; those up to BEFORE_READS tell what was known before the event
 SINCE, NOVELTY, PAIR_AGE, DEVIATION, USUAL_HOUR = range(1, 6)
 BEFORE_READS: Final = 5
@@ -122,7 +124,9 @@ class Program:
 
 
 class _Compiler:
-    def __init__(self, catalogue: Catalogue, entity: Entity, inputs: Mapping[str, int], *, second_pass: bool) -> None:
+    def __init__(
+        self, catalogue: Catalogue, entity: Entity, inputs: Mapping[str, int], *, second_pass: bool
+    ) -> None:
         self.entity = entity
         self.features = catalogue.of(entity, second_pass=second_pass)
         self.by_name = {f.name: f for f in catalogue.of(entity)}
@@ -180,7 +184,9 @@ class _Compiler:
         if source == V_OTHER:
             name = f"other.{value.of}"
             if name not in self.inputs:
-                raise FeatureError(f"{name}: the other party's {value.of!r} is not carried to the second pass")
+                raise FeatureError(
+                    f"{name}: the other party's {value.of!r} is not carried to the second pass"
+                )
             return source, self.inputs[name]
         return source, 0
 
@@ -334,9 +340,7 @@ class _Compiler:
     def _bursts(self, feature: Feature) -> dict[str, int]:
         watched = self.by_name[feature.against]
         assert watched.selection is not None
-        ring = self.ring(
-            DISTINCT, watched, relation=self.relation(watched.selection, watched.field)
-        )
+        ring = self.ring(DISTINCT, watched, relation=self.relation(watched.selection, watched.field))
         bursts = self.cell(
             2 + feature.buckets,
             code=BURSTS,
@@ -373,7 +377,11 @@ class _Compiler:
     def _usual_hour(self, feature: Feature) -> dict[str, int]:
         assert feature.selection is not None
         chosen = self.selection(feature.selection)
-        return {"code": USUAL_HOUR, "cell": self.cell(HOUR_BINS, code=HOURS, selection=chosen), "selection": chosen}
+        return {
+            "code": USUAL_HOUR,
+            "cell": self.cell(HOUR_BINS, code=HOURS, selection=chosen),
+            "selection": chosen,
+        }
 
     def _places(self, feature: Feature) -> int:
         assert feature.selection is not None
@@ -418,7 +426,11 @@ def _records(dtype: np.dtype[np.void], rows: Sequence[Mapping[str, object]]) -> 
 
 
 def compile_program(
-    catalogue: Catalogue, entity: Entity, *, second_pass: bool = False, inputs: Mapping[str, int] | None = None
+    catalogue: Catalogue,
+    entity: Entity,
+    *,
+    second_pass: bool = False,
+    inputs: Mapping[str, int] | None = None,
 ) -> Program:
     """The program of an entity's features of one pass; `inputs` names the columns carried to the second pass.
 

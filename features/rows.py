@@ -20,7 +20,10 @@ ROW: Final = np.dtype(
         ("recorded", "i8"),
         ("own_hi", "u8"),  # whose row it is
         ("own_lo", "u8"),
-        ("other_hi", "u8"),  # the party on the other side; for a thing (card, handset...) whose hands it was in
+        (
+            "other_hi",
+            "u8",
+        ),  # the party on the other side; for a thing (card, handset...) whose hands it was in
         ("other_lo", "u8"),
         ("phone_hi", "u8"),  # the number registered to the account whose row it is
         ("phone_lo", "u8"),

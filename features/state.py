@@ -46,13 +46,31 @@ class EntityState:
         self._make_room(len(rows))
         slots = np.empty(len(rows), dtype=np.int64)
         count, now = slots_of(
-            rows, self.table_hi, self.table_lo, self.table_slot, self.count, self.state, ENTITY_LIFETIME, self.now, slots
+            rows,
+            self.table_hi,
+            self.table_lo,
+            self.table_slot,
+            self.count,
+            self.state,
+            ENTITY_LIFETIME,
+            self.now,
+            slots,
         )
         self.count, self.now = int(count), int(now)
         out = np.empty((len(rows), self.program.outputs), dtype=np.float64)
         p = self.program
         used, late = advance(
-            rows, slots, inputs, self.state, self.pairs, self.pairs_used, p.selections, p.relations, p.cells, p.reads, out
+            rows,
+            slots,
+            inputs,
+            self.state,
+            self.pairs,
+            self.pairs_used,
+            p.selections,
+            p.relations,
+            p.cells,
+            p.reads,
+            out,
         )
         self.pairs_used = int(used)
         self.late += int(late)

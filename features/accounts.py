@@ -1,0 +1,197 @@
+"""What is known of an account: money in, money out, how fast it passes, and from whom."""
+
+from typing import Final
+
+from events.codes import STATUSES, code_of
+from features.declared import CATALOGUE
+from features.declare import AMOUNT, BORN, HOME, Condition, Of, of_other, since_last
+from features.rows import TRANSFERS, Entity, Flag, Kind, Role
+
+_TAKEN: Final = (code_of(STATUSES, "accepted"), code_of(STATUSES, "initiated"))
+_MONEY_IN: Final = (*TRANSFERS, Kind.CASH_DEPOSIT)
+_MONEY_OUT: Final = (*TRANSFERS, Kind.CASH_WITHDRAWAL, Kind.CARD)
+_PASS_ON_S: Final = 3_600.0  # money gone within the hour is the mark of a mule (median dwell is 12 minutes)
+
+account: Final = Of(CATALOGUE, Entity.ACCOUNT)
+
+received = account.events(
+    "received", words="money received", roles=[Role.PAYEE], kinds=_MONEY_IN, statuses=_TAKEN
+)
+sent = account.events("sent", words="money sent", roles=[Role.PAYER], kinds=_MONEY_OUT, statuses=_TAKEN)
+moved = account.events(
+    "moved",
+    words="money moved either way",
+    roles=[Role.PAYER, Role.PAYEE],
+    kinds=(*_MONEY_IN, *_MONEY_OUT),
+    statuses=_TAKEN,
+)
+said = account.events(
+    "said",
+    words="what records say of the account",
+    roles=[Role.PAYER, Role.PAYEE, Role.HOLDER],
+    kinds=tuple(Kind),
+)
+
+received_count_1h = received.count(
+    "received_count_1h", within="1h", every="10m", words="payments received in an hour"
+)
+received_count_24h = received.count(
+    "received_count_24h", within="24h", every="2h", words="payments received in a day"
+)
+received_24h = received.total("received_24h", within="24h", every="2h", words="received in a day")
+received_7d = received.total("received_7d", within="7d", every="1d", words="received in a week")
+received_count_7d = received.count(
+    "received_count_7d", within="7d", every="1d", words="payments received in a week"
+)
+sent_24h = sent.total("sent_24h", within="24h", every="2h", words="sent in a day")
+sent_7d = sent.total("sent_7d", within="7d", every="1d", words="sent in a week")
+sent_count_24h = sent.count("sent_count_24h", within="24h", every="2h", words="payments sent in a day")
+largest_received_7d = received.largest(
+    "largest_received_7d", within="7d", every="1d", words="largest sum received in a week"
+)
+smallest_received_7d = received.smallest(
+    "smallest_received_7d", within="7d", every="1d", words="smallest sum received in a week"
+)
+
+senders_24h = received.distinct(
+    "senders_24h", "other", within="24h", every="2h", words="different people who paid in, in a day"
+)
+senders_7d = received.distinct(
+    "senders_7d", "other", within="7d", every="1d", words="different people who paid in, in a week"
+)
+recipients_24h = sent.distinct(
+    "recipients_24h", "other", within="24h", every="2h", words="different accounts paid in a day"
+)
+payee_new = sent.novelty("payee_new", "other", words="has never paid this account before")
+payer_new = received.novelty("payer_new", "other", words="was never paid by this account before")
+
+passed_on = account.events(
+    "passed_on",
+    words="money sent within an hour of receiving some",
+    roles=[Role.PAYER],
+    kinds=_MONEY_OUT,
+    statuses=_TAKEN,
+    when=Condition(since_last(received), at_most=_PASS_ON_S),
+)
+passed_on_24h = passed_on.total(
+    "passed_on_24h", within="24h", every="2h", words="sent on within an hour of coming in, in a day"
+)
+passed_on_7d = passed_on.total(
+    "passed_on_7d", within="7d", every="1d", words="sent on within an hour of coming in, in a week"
+)
+passed_on_count_7d = passed_on.count(
+    "passed_on_count_7d",
+    within="7d",
+    every="1d",
+    words="times money went out within an hour of coming in, in a week",
+)
+dwell_7d = passed_on.mean(
+    "dwell_7d",
+    within="7d",
+    every="1d",
+    value=since_last(received),
+    words="mean time between money in and money out, when within an hour",
+    unit="seconds",
+)
+passed_on_share_24h = account.ratio(
+    "passed_on_share_24h",
+    passed_on_24h,
+    received_24h,
+    words="share of the day's receipts sent on within an hour",
+)
+passed_on_share_7d = account.ratio(
+    "passed_on_share_7d",
+    passed_on_7d,
+    received_7d,
+    words="share of the week's receipts sent on within an hour",
+)
+out_over_in_7d = account.ratio(
+    "out_over_in_7d", sent_7d, received_7d, words="sent for each pound received, in a week"
+)
+
+street_sums = account.events(
+    "street_sums",
+    words="small round sums received",
+    roles=[Role.PAYEE],
+    kinds=TRANSFERS,
+    statuses=_TAKEN,
+    having=[Flag.ROUND],
+)
+street_sums_7d = street_sums.count(
+    "street_sums_7d", within="7d", every="1d", words="small round sums received in a week"
+)
+street_share_7d = account.ratio(
+    "street_share_7d", street_sums_7d, received_count_7d, words="share of receipts that are small round sums"
+)
+
+since_active = moved.since("since_active", words="time since the account last moved money")
+usual_hour = moved.usual_hour("usual_hour", words="how usual this time of day is for the account")
+receipt_deviation = received.deviation(
+    "receipt_deviation", words="how far this receipt is from the account's usual"
+)
+payment_deviation = sent.deviation(
+    "payment_deviation", words="how far this payment is from the account's usual"
+)
+turnover_deviation = moved.deviation(
+    "turnover_deviation", value=AMOUNT, words="how far this sum is from the account's past"
+)
+account_age = said.age("account_age", BORN, words="age of the account")
+home_force = said.known("home_force", HOME, words="force area where the holder lives")
+devices_7d = sent.distinct(
+    "devices_7d", "device", within="7d", every="1d", words="different devices that paid, in a week"
+)
+
+# The second pass: each party knowing the other's half.
+from_strangers = account.events(
+    "from_strangers",
+    words="money from people who had never paid this account",
+    roles=[Role.PAYEE],
+    kinds=_MONEY_IN,
+    statuses=_TAKEN,
+    when=Condition(of_other(payee_new), at_least=1.0),
+)
+strangers_24h = from_strangers.count(
+    "strangers_24h", within="24h", every="2h", words="first-time payers in a day"
+)
+from_strangers_24h = from_strangers.total(
+    "from_strangers_24h", within="24h", every="2h", words="received from first-time payers in a day"
+)
+unusual_for_payer = account.events(
+    "unusual_for_payer",
+    words="receipts that were far above what their payer usually sends",
+    roles=[Role.PAYEE],
+    kinds=_MONEY_IN,
+    statuses=_TAKEN,
+    when=Condition(of_other(payment_deviation), at_least=2.0),
+)
+unusual_for_payers_7d = unusual_for_payer.count(
+    "unusual_for_payers_7d",
+    within="7d",
+    every="1d",
+    words="receipts far above their payer's usual, in a week",
+)
+received_knowing = account.events(
+    "received_knowing",
+    words="money received, knowing the payer",
+    roles=[Role.PAYEE],
+    kinds=_MONEY_IN,
+    statuses=_TAKEN,
+    second_pass=True,
+)
+payers_force = received_knowing.usual_place(
+    "payers_force", of_other(home_force), words="force area where most payers live"
+)
+payers_force_share = received_knowing.usual_place_share(
+    "payers_force_share", of_other(home_force), words="share of payers in that force area"
+)
+forwarded_to_mule_like = account.events(
+    "forwarded_to_mule_like",
+    words="money sent to an account that itself passes money on",
+    roles=[Role.PAYER],
+    kinds=TRANSFERS,
+    statuses=_TAKEN,
+    when=Condition(of_other(passed_on_count_7d), at_least=2.0),
+)
+to_mule_like_7d = forwarded_to_mule_like.total(
+    "to_mule_like_7d", within="7d", every="1d", words="sent in a week to accounts that pass money on"
+)

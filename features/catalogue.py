@@ -1,0 +1,12 @@
+"""All features, as people look them up: what is known of whom, over what time, in words."""
+
+import features.accounts
+import features.numbers
+import features.things  # noqa: F401 - importing the declarations fills the catalogue
+from features.declare import Feature
+from features.declared import CATALOGUE
+
+
+def all_features() -> list[Feature]:
+    """Every declared feature, by entity and in the order of declaration."""
+    return sorted(CATALOGUE.features.values(), key=lambda f: f.entity)
