@@ -1,0 +1,645 @@
+"""The alerts store: what the flow raised and what people decided, on SQLite or PostgreSQL.
+
+Writing is idempotent: the same alert at the same revision again changes nothing, a lower revision never overwrites
+a higher one, and what people entered is kept in columns the flow does not touch. A store that is locked, down or
+full says so (`StoreUnavailable`), has changed nothing, and is asked again later.
+"""
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any, Final, cast
+
+import msgspec
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.pool import StaticPool
+
+from alerts import audit, cases, tables
+from alerts.errors import AlertError, NotAllowed, StoreUnavailable, UnknownAlert
+from alerts.outcomes import OPEN, Decision, check_name, check_outcome, check_step
+from alerts.record import Alert, from_json, to_json
+
+BUSY_MS: Final = 5_000
+"""How long SQLite waits for another writer before it says it is locked."""
+LOCK: Final = 0x11AE_3A7C
+"""The number of the advisory lock under which PostgreSQL takes one writer of the store at a time."""
+SHORTEST_PREFIX: Final = 4
+"""An alert may be named by the beginning of its id, from so many characters on."""
+FLOW: Final = "flow"
+"""The watermark of the flow's writes."""
+ORDERS: Final = ("priority", "newest", "oldest")
+
+
+class Written(msgspec.Struct, frozen=True):
+    """What a write did: how many alerts were new, amended, or already there."""
+
+    new: int = 0
+    amended: int = 0
+    repeated: int = 0
+
+
+class HistoryEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that happened to an alert: a revision, a decision, a look-up."""
+
+    at: int
+    kind: str
+    """`revision`, or the operation of the audit."""
+    by: str
+    what: str
+    why: str
+
+
+class Counts(msgspec.Struct, frozen=True, kw_only=True):
+    """How many alerts there are, by what the queue is looked at."""
+
+    total: int
+    open: int
+    children_open: int
+    unplaced_open: int
+    by_status: dict[str, int]
+    by_campus: dict[str, int]
+    by_detector: dict[str, int]
+    by_band: dict[str, int]
+    by_outcome: dict[str, int]
+    deconflictions: int
+    """Cases in which alerts of more than one campus meet."""
+
+
+def now_us() -> int:
+    """The clock on the wall, for what people do; the flow's times come with its alerts."""
+    return time.time_ns() // 1_000
+
+
+class AlertStore:
+    """Alerts, decisions, cases and their audit in one database."""
+
+    def __init__(self, url: str | Path, clock: Callable[[], int] = now_us) -> None:
+        """Open the store at a URL (`sqlite:///alerts.db`, `postgresql://…`) or at the path of an SQLite file."""
+        self._clock = clock
+        self._engine = _engine(str(url))
+
+    @property
+    def url(self) -> str:
+        """Where it is, with any password left out."""
+        return self._engine.url.render_as_string(hide_password=True)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._engine.dispose()
+
+    def migrate(self) -> None:
+        """Make the tables, or bring them up to this version."""
+        with self._writing() as connection, as_file(files("alerts") / "migrations") as steps:
+            config = Config()
+            config.set_main_option("script_location", str(steps).replace("%", "%%"))
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+    # --- the flow's side ------------------------------------------------------------------------------------------
+
+    def write(self, alerts: Iterable[Alert], tick: int) -> Written:
+        """Write what a tick gave, all or nothing; writing it again changes nothing."""
+        done = {"new": 0, "amended": 0, "repeated": 0}
+        with self._writing() as connection:
+            for alert in alerts:
+                done[self._write_one(connection, alert, tick)] += 1
+            self._mark(connection, tick)
+        return Written(**done)
+
+    def watermark(self) -> int:
+        """The latest tick whose alerts are in; -1 when none is."""
+        query = sa.select(tables.watermark.c.tick).where(tables.watermark.c.name == FLOW)
+        with self._reading() as connection:
+            tick = connection.execute(query).scalar()
+        return -1 if tick is None else int(tick)
+
+    def decisions(self, after: int = 0, limit: int | None = None) -> tuple[Decision, ...]:
+        """What people decided, in order, after a decision's number: the flow takes them in as control rows."""
+        query = sa.select(tables.outcomes).where(tables.outcomes.c.number > after)
+        with self._reading() as connection:
+            rows = connection.execute(query.order_by(tables.outcomes.c.number).limit(limit)).mappings()
+            return tuple(Decision(**row) for row in rows)
+
+    # --- people's side --------------------------------------------------------------------------------------------
+
+    def alerts(
+        self,
+        campus: str | None = None,
+        status: str | None = None,
+        detector: str | None = None,
+        since: int | None = None,
+        limit: int | None = None,
+        order: str = "priority",
+        copied: bool = False,
+    ) -> tuple[Alert, ...]:
+        """The queue. `status` may also be `open`; `copied` adds what a campus has a copy of; `since` is raised_ts."""
+        query = sa.select(tables.alerts)
+        if campus is not None:
+            query = query.where(_for_campus(campus, copied))
+        if status == "open":
+            query = query.where(tables.alerts.c.status.in_(OPEN))
+        elif status is not None:
+            query = query.where(tables.alerts.c.status == status)
+        if detector is not None:
+            query = query.where(tables.alerts.c.detector == detector)
+        if since is not None:
+            query = query.where(tables.alerts.c.raised_ts >= since)
+        with self._reading() as connection:
+            rows = connection.execute(query.order_by(*_ordering(order)).limit(limit)).mappings().all()
+            return _whole(connection, rows)
+
+    def alert(self, alert_id: str, by: str | None = None, why: str = "review") -> Alert:
+        """One alert by its id or an unambiguous beginning of it; a person's look-up (`by`) is audited.
+
+        Raises:
+            UnknownAlert: none has that id, or several begin so.
+        """
+        if by is None:
+            with self._reading() as connection:
+                return self._find(connection, alert_id)
+        actor = check_name(by)
+        with self._writing() as connection:
+            found = self._find(connection, alert_id)
+            self._audit(connection, actor, "CONSULT", found.alert_id, found.status, found.status, why)
+            return found
+
+    def decide(
+        self,
+        alert_id: str,
+        outcome: str,
+        by: str,
+        reason: str,
+        role: str | None = None,
+        note: str | None = None,
+    ) -> Decision:
+        """Record a person's outcome: the alert is closed, and the audit says who, when, from what and why.
+
+        Raises:
+            NotAllowed: nobody is named, or the outcome, its reason or the role is not one there is.
+            UnknownAlert: there is no such alert.
+        """
+        check_outcome(outcome, reason, role, note or "")
+        return self._step(alert_id, "closed", by, reason, outcome=outcome, role=role, note=note)
+
+    def step(
+        self,
+        alert_id: str,
+        status: str,
+        by: str,
+        reason: str,
+        until: int | None = None,
+        note: str | None = None,
+    ) -> Decision:
+        """Record a step of the life-cycle that is no outcome: taken into review, waiting, snoozed, opened again.
+
+        Raises:
+            NotAllowed: nobody is named, no reason is given, or the life-cycle has no such step.
+        """
+        if status == "closed":
+            raise NotAllowed("an alert is closed by an outcome: decide confirmed, innocent or unclear")
+        if not reason.strip():
+            raise NotAllowed("say why (--reason): every step is audited with its reason")
+        if status == "snoozed" and until is None:
+            raise NotAllowed("a snooze needs an end")
+        return self._step(alert_id, status, by, reason, until=until, note=note)
+
+    def history(self, alert_id: str) -> tuple[HistoryEntry, ...]:
+        """What happened to an alert, oldest first."""
+        with self._reading() as connection:
+            found = self._find(connection, alert_id)
+            query = sa.select(tables.revisions).where(tables.revisions.c.alert_id == found.alert_id)
+            entries = [
+                HistoryEntry(
+                    at=row.revision_ts, kind="revision", by="", what=f"revision {row.revision}", why=row.why
+                )
+                for row in connection.execute(query.order_by(tables.revisions.c.revision))
+            ]
+            entries += [
+                HistoryEntry(
+                    at=row.at,
+                    kind=row.op,
+                    by=row.actor,
+                    what=f"{row.from_state} -> {row.to_state}",
+                    why=row.why,
+                )
+                for row in audit.rows(connection, found.alert_id)
+            ]
+        return tuple(sorted(entries, key=lambda entry: entry.at))
+
+    def revision(self, alert_id: str, revision: int) -> Alert:
+        """An alert as it stood at one of its revisions, as the flow wrote it.
+
+        Raises:
+            UnknownAlert: there is no such alert or revision.
+        """
+        with self._reading() as connection:
+            found = self._find(connection, alert_id)
+            query = sa.select(tables.revisions.c.body).where(
+                tables.revisions.c.alert_id == found.alert_id, tables.revisions.c.revision == revision
+            )
+            body = connection.execute(query).scalar()
+        if body is None:
+            raise UnknownAlert(
+                f"alert {found.alert_id} has no revision {revision}; it stands at {found.revision}"
+            )
+        return from_json(body)
+
+    def case(self, case_key: str) -> tuple[Alert, ...]:
+        """The alerts that are in a case now, oldest first."""
+        members = tables.members
+        inside = sa.select(members.c.alert_id).where(
+            members.c.case_key == case_key, members.c.to_ts.is_(None)
+        )
+        query = sa.select(tables.alerts).where(tables.alerts.c.alert_id.in_(inside))
+        with self._reading() as connection:
+            rows = connection.execute(query.order_by(*_ordering("oldest"))).mappings().all()
+            return _whole(connection, rows)
+
+    def merge_cases(self, keys: Sequence[str], by: str, why: str) -> str:
+        """Make several cases one, at a person's word; the oldest key stays.
+
+        Raises:
+            NotAllowed: nobody is named or no reason is given.
+            UnknownAlert: one of the cases is not there.
+        """
+        actor = check_name(by)
+        if not why.strip():
+            raise NotAllowed("say why the cases are one: a merger is audited with its reason")
+        with self._writing() as connection:
+            known = set(
+                connection.execute(
+                    sa.select(tables.cases.c.case_key).where(
+                        tables.cases.c.case_key.in_(keys), tables.cases.c.merged_into.is_(None)
+                    )
+                ).scalars()
+            )
+            if missing := sorted(set(keys) - known):
+                raise UnknownAlert(f"no open case {', '.join(missing)}")
+            kept = cases.merge(connection, keys, self._clock(), dict.fromkeys(keys, why))
+            self._audit(connection, actor, "COMBINE", kept, " ".join(sorted(keys)), kept, why, "case")
+            return kept
+
+    def counts(self) -> Counts:
+        """How many alerts there are, by status, campus, detector, band and outcome."""
+        c = tables.alerts.c
+        still_open = c.status.in_(OPEN)
+        with self._reading() as connection:
+            by_status = _tally(connection, c.status)
+            return Counts(
+                total=sum(by_status.values()),
+                open=sum(by_status.get(status, 0) for status in OPEN),
+                children_open=_count(connection, still_open & c.child_first),
+                unplaced_open=_count(connection, still_open & c.unplaced),
+                by_status=by_status,
+                by_campus=_tally(connection, c.campus),
+                by_detector=_tally(connection, c.detector),
+                by_band=_tally(connection, c.band),
+                by_outcome=_tally(connection, c.outcome),
+                deconflictions=_deconflictions(connection),
+            )
+
+    def audit_trail(self, object_id: str | None = None) -> tuple[audit.AuditRow, ...]:
+        """The audit, or the part of it about one alert or case."""
+        with self._reading() as connection:
+            return audit.rows(connection, object_id)
+
+    def audit_broken_at(self) -> int | None:
+        """The first row at which the audit's chain of hashes does not hold; nothing when it holds."""
+        with self._reading() as connection:
+            return audit.broken_at(connection)
+
+    # --- inside ---------------------------------------------------------------------------------------------------
+
+    def _write_one(self, connection: sa.Connection, alert: Alert, tick: int) -> str:
+        """Write one alert; says whether it was new, amended or repeated."""
+        stands = connection.execute(
+            sa.select(tables.alerts.c.revision).where(tables.alerts.c.alert_id == alert.alert_id)
+        ).scalar()
+        body = to_json(alert).decode()
+        if stands is None:
+            people = {"status": alert.status, "outcome": alert.outcome, "role": alert.role}
+            connection.execute(sa.insert(tables.alerts).values(**_columns(alert, tick, body), **people))
+        elif alert.revision > stands:
+            same = tables.alerts.c.alert_id == alert.alert_id
+            connection.execute(sa.update(tables.alerts).where(same).values(**_columns(alert, tick, body)))
+        self._insert_missing(
+            connection,
+            tables.revisions,
+            alert_id=alert.alert_id,
+            revision=alert.revision,
+            tick=tick,
+            revision_ts=alert.revision_ts,
+            why=", ".join(alert.revision_why),
+            body=body,
+        )
+        if stands is not None and alert.revision <= stands:
+            return "repeated"
+        for subject in alert.subjects:
+            self._insert_missing(
+                connection, tables.subjects, alert_id=alert.alert_id, kind=subject.kind, token=subject.token
+            )
+        for kind, copy in _told(alert):
+            self._insert_missing(
+                connection,
+                tables.copies,
+                alert_id=alert.alert_id,
+                org_id=copy[0],
+                kind=kind,
+                why=copy[1],
+                since_ts=alert.revision_ts,
+            )
+        cases.place(connection, alert)
+        return "new" if stands is None else "amended"
+
+    def _insert_missing(self, connection: sa.Connection, table: sa.Table, **values: Any) -> None:
+        insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+        connection.execute(insert(table).values(**values).on_conflict_do_nothing())
+
+    def _mark(self, connection: sa.Connection, tick: int) -> None:
+        """Move the watermark on; never back."""
+        self._insert_missing(connection, tables.watermark, name=FLOW, tick=tick)
+        here = (tables.watermark.c.name == FLOW) & (tables.watermark.c.tick < tick)
+        connection.execute(sa.update(tables.watermark).where(here).values(tick=tick))
+
+    def _step(
+        self,
+        alert_id: str,
+        status: str,
+        by: str,
+        reason: str,
+        outcome: str | None = None,
+        role: str | None = None,
+        note: str | None = None,
+        until: int | None = None,
+    ) -> Decision:
+        actor = check_name(by)
+        with self._writing() as connection:
+            found = self._find(connection, alert_id)
+            check_step(found.status, status)
+            at = self._clock()
+            row: dict[str, Any] = {
+                "alert_id": found.alert_id,
+                "revision": found.revision,
+                "status_from": found.status,
+                "status": status,
+                "outcome": outcome,
+                "reason": reason,
+                "role": role,
+                "by": actor,
+                "at": at,
+                "note": note or "",
+                "until": until,
+            }
+            number = connection.execute(sa.insert(tables.outcomes).values(**row)).inserted_primary_key
+            same = tables.alerts.c.alert_id == found.alert_id
+            said = {"status": status, "outcome": outcome, "role": role, "decided_by": actor, "decided_at": at}
+            connection.execute(sa.update(tables.alerts).where(same).values(**said, until=until))
+            before = _state(found.status, found.outcome, found.role)
+            after = _state(status, outcome, role)
+            why = f"{reason}: {note}" if note else reason
+            self._audit(connection, actor, "REVIEW", found.alert_id, before, after, why)
+            return Decision(number=int(cast(Sequence[int], number)[0]), **row)
+
+    def _find(self, connection: sa.Connection, alert_id: str) -> Alert:
+        wanted = alert_id.strip().lower()
+        table = tables.alerts
+        exact = connection.execute(sa.select(table).where(table.c.alert_id == wanted)).mappings().all()
+        if exact:
+            return _whole(connection, exact)[0]
+        if len(wanted) < SHORTEST_PREFIX:
+            raise UnknownAlert(
+                f"{alert_id!r} is too short: give at least {SHORTEST_PREFIX} characters of the id"
+            )
+        begins = table.c.alert_id.startswith(wanted, autoescape=True)
+        rows = connection.execute(sa.select(table).where(begins).limit(3)).mappings().all()
+        if not rows:
+            raise UnknownAlert(f"no alert has the id {alert_id!r}; `linewatch alerts` lists them")
+        if len(rows) > 1:
+            raise UnknownAlert(f"several alerts begin with {alert_id!r}: give more of the id")
+        return _whole(connection, rows)[0]
+
+    def _audit(
+        self,
+        connection: sa.Connection,
+        actor: str,
+        op: str,
+        object_id: str,
+        from_state: str,
+        to_state: str,
+        why: str,
+        object_type: str = "alert",
+    ) -> None:
+        audit.append(
+            connection,
+            at=self._clock(),
+            actor=actor,
+            op=op,
+            object_type=object_type,
+            object_id=object_id,
+            from_state=from_state,
+            to_state=to_state,
+            why=why,
+        )
+
+    @contextmanager
+    def _writing(self) -> Iterator[sa.Connection]:
+        """One transaction that writes: one at a time, all of it or nothing."""
+        with _said_plainly(self.url), self._engine.connect() as connection:
+            connection = connection.execution_options(linewatch_writes=True)
+            with connection.begin():
+                if connection.dialect.name == "postgresql":
+                    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
+                yield connection
+
+    @contextmanager
+    def _reading(self) -> Iterator[sa.Connection]:
+        """One transaction that reads, so that what it reads belongs together."""
+        with _said_plainly(self.url), self._engine.connect() as connection, connection.begin():
+            yield connection
+
+
+def _engine(url: str) -> sa.Engine:
+    if "://" not in url:
+        url = f"sqlite:///{url}"
+    url = url.replace("postgresql://", "postgresql+psycopg://", 1).replace(
+        "postgres://", "postgresql+psycopg://", 1
+    )
+    try:
+        parsed = sa.make_url(url)
+        if parsed.get_backend_name() != "sqlite":
+            return sa.create_engine(parsed, pool_pre_ping=True)
+    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ModuleNotFoundError) as error:
+        raise AlertError(
+            f"the store cannot be opened ({error}); give sqlite:///FILE or postgresql://USER@HOST/NAME"
+            " (PostgreSQL needs the `postgres` extra)"
+        ) from error
+    memory = parsed.database in (None, "", ":memory:")
+    pool: dict[str, Any] = {"poolclass": StaticPool} if memory else {}
+    arguments = {"timeout": BUSY_MS / 1_000, "check_same_thread": False}
+    engine = sa.create_engine(parsed, connect_args=arguments, **pool)
+    sa.event.listen(engine, "do_connect", _make_folder)
+    sa.event.listen(engine, "connect", _on_connect)
+    sa.event.listen(engine, "begin", _on_begin)
+    return engine
+
+
+def _make_folder(_dialect: Any, _record: Any, args: Sequence[Any], _kwargs: Any) -> None:
+    path = str(args[0]) if args else ""
+    if path and path != ":memory:" and not path.startswith("file:"):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+
+
+def _on_connect(raw: sqlite3.Connection, _record: Any) -> None:
+    # The driver must not begin transactions itself: `_on_begin` does, so that a write holds its lock from the start.
+    raw.isolation_level = None
+    for pragma in ("journal_mode=WAL", f"busy_timeout={BUSY_MS}", "foreign_keys=ON", "synchronous=FULL"):
+        raw.execute(f"PRAGMA {pragma}")
+
+
+def _on_begin(connection: sa.Connection) -> None:
+    writes = connection.get_execution_options().get("linewatch_writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def _said_plainly(url: str) -> Iterator[None]:
+    """Turn the database's errors into the room's: what can pass and what cannot."""
+    try:
+        yield
+    except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError, OSError) as error:
+        reason = str(getattr(error, "orig", None) or error)
+        if "no such table" in reason or "no such column" in reason:
+            raise AlertError(
+                f"the store at {url} has not the tables of this version: migrate it first"
+            ) from error
+        raise StoreUnavailable(
+            f"the store at {url} is not available: {reason}; nothing was changed"
+        ) from error
+    except sa.exc.ProgrammingError as error:
+        raise AlertError(f"the store at {url} has not the tables of this version ({error.orig})") from error
+    except sa.exc.DBAPIError as error:
+        if error.connection_invalidated:
+            raise StoreUnavailable(f"the store at {url} went away; nothing was changed") from error
+        raise AlertError(f"the store at {url} refused: {error.orig}") from error
+
+
+def _columns(alert: Alert, tick: int, body: str) -> dict[str, Any]:
+    """What the flow says of an alert, as columns."""
+    return {
+        "alert_id": alert.alert_id,
+        "revision": alert.revision,
+        "tick": tick,
+        "detector": alert.detector,
+        "model_version": alert.model_version,
+        "threat": alert.threat,
+        "typology": alert.typology,
+        "band": alert.band,
+        "score": alert.score,
+        "priority_order": alert.priority.order,
+        "priority_level": alert.priority.level,
+        "child_first": alert.priority.child_first,
+        "campus": alert.owner.org_id,
+        "provisional": alert.owner.provisional,
+        "unplaced": alert.owner.unplaced,
+        "safeguarding": alert.safeguarding.needed,
+        "data_class": alert.data_class,
+        "subject_kind": alert.subject.kind,
+        "subject_token": alert.subject.token,
+        "first_event_ts": alert.first_event_ts,
+        "last_event_ts": alert.last_event_ts,
+        "raised_ts": alert.raised_ts,
+        "ended_ts": alert.ended_ts,
+        "body": body,
+    }
+
+
+def _told(alert: Alert) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Everyone an alert goes to beside its owner, with what for and why."""
+    for copy in alert.copies:
+        yield "copy", (copy.org_id, copy.why)
+    for copy in alert.safeguarding.copies:
+        yield "safeguarding", (copy.org_id, copy.why)
+    for referral in alert.referrals_out:
+        yield "referral", (referral.org_id, referral.why)
+    if alert.escalation is not None:
+        yield "escalation", (alert.escalation.org_id, alert.escalation.why)
+    if alert.victim_care is not None:
+        yield "victim_care", (alert.victim_care.org_id, alert.victim_care.why)
+
+
+def _whole(connection: sa.Connection, rows: Sequence[sa.RowMapping]) -> tuple[Alert, ...]:
+    """Alerts as the flow wrote them, with what people said and the case they are in now."""
+    members = tables.members
+    keys: dict[str, str] = {}
+    for start in range(0, len(rows), 500):  # SQLite takes a limited number of values in one query
+        ids = [row["alert_id"] for row in rows[start : start + 500]]
+        query = sa.select(members.c.alert_id, members.c.case_key)
+        keys |= dict(
+            connection.execute(query.where(members.c.alert_id.in_(ids), members.c.to_ts.is_(None)))
+            .tuples()
+            .all()
+        )
+    return tuple(
+        msgspec.structs.replace(
+            from_json(row["body"]),
+            status=row["status"],
+            outcome=row["outcome"],
+            role=row["role"],
+            case_key=keys[row["alert_id"]],
+        )
+        for row in rows
+    )
+
+
+def _for_campus(campus: str, copied: bool) -> sa.ColumnElement[bool]:
+    owned = tables.alerts.c.campus == campus
+    if not copied:
+        return owned
+    copies = tables.copies
+    return owned | tables.alerts.c.alert_id.in_(sa.select(copies.c.alert_id).where(copies.c.org_id == campus))
+
+
+def _ordering(order: str) -> tuple[sa.ColumnElement[Any], ...]:
+    c = tables.alerts.c
+    orderings: dict[str, tuple[sa.ColumnElement[Any], ...]] = {
+        "priority": (c.priority_order.desc(), c.raised_ts.asc(), c.alert_id.asc()),
+        "newest": (c.raised_ts.desc(), c.alert_id.asc()),
+        "oldest": (c.raised_ts.asc(), c.alert_id.asc()),
+    }
+    if order not in orderings:
+        raise AlertError(f"{order!r} is not an order; orders are {', '.join(ORDERS)}")
+    return orderings[order]
+
+
+def _state(status: str, outcome: str | None, role: str | None) -> str:
+    return "/".join(word for word in (status, outcome, role) if word)
+
+
+def _tally(connection: sa.Connection, column: sa.ColumnElement[Any]) -> dict[str, int]:
+    query = sa.select(column, sa.func.count()).where(column.is_not(None)).group_by(column).order_by(column)
+    return {str(word): int(count) for word, count in connection.execute(query).tuples()}
+
+
+def _count(connection: sa.Connection, which: sa.ColumnElement[bool]) -> int:
+    return int(
+        connection.execute(sa.select(sa.func.count()).select_from(tables.alerts).where(which)).scalar_one()
+    )
+
+
+def _deconflictions(connection: sa.Connection) -> int:
+    members = tables.members
+    joined = members.join(tables.alerts, tables.alerts.c.alert_id == members.c.alert_id)
+    shared = (
+        sa.select(members.c.case_key)
+        .select_from(joined)
+        .where(members.c.to_ts.is_(None))
+        .group_by(members.c.case_key)
+        .having(sa.func.count(sa.distinct(tables.alerts.c.campus)) > 1)
+    )
+    return int(connection.execute(sa.select(sa.func.count()).select_from(shared.subquery())).scalar_one())
