@@ -1,0 +1,127 @@
+"""What every detector says of itself: one class in one file, metadata, gate, scorecard and stories together.
+
+A detector is a cascade. Its **gate**, a Polars expression over the joined columns of a frame, lets a few per cent of
+rows through; its **scorecard** scores those; reasons are written only for what alerts.
+"""
+
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+import polars as pl
+
+from detectors.errors import DetectorError
+from features.catalogue import all_features
+from features.declared import CATALOGUE
+from features.plan import feature_of
+from features.rows import Entity
+from models.scorecard import Scorecard, Signal
+
+STATUSES: Final = ("experimental", "test", "stable")
+THREATS: Final = ("fraud", "telecoms_fraud", "county_lines")
+FOUR_P: Final = ("pursue", "prevent", "protect", "prepare")
+STREAMS: Final = ("payments", "telecoms", "both")
+
+assert all_features  # noqa: S101 - importing the catalogue fills it, before any detector names a feature
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """A short script of events, and how it must end: whom the detector alerts about, or that it stays quiet."""
+
+    title: str
+    events: Sequence[tuple[str, Mapping[str, Any]]]  # (stream, contract record)
+    alerts_about: tuple[str, ...] = ()  # `account:…` or `number:…` as in the events; none: stays quiet
+    line: int = field(default_factory=lambda: inspect.stack()[2].lineno)
+
+
+class Detector:
+    """The base of every detector; a subclass says everything about itself as class attributes."""
+
+    id: ClassVar[str]
+    title: ClassVar[str]
+    version: ClassVar[int]
+    status: ClassVar[str]
+    threat: ClassVar[str]
+    typology: ClassVar[str]
+    stream: ClassVar[str]
+    subject: ClassVar[Entity]
+    four_p: ClassVar[str]
+    gate: ClassVar[pl.Expr]
+    signals: ClassVar[tuple[Signal, ...]]
+    intercept: ClassVar[float]
+    threshold: ClassVar[float]
+    bands: ClassVar[tuple[float, float, float]]
+    budget: ClassVar[float]  # alerts a day per 100,000 subjects
+    harm: ClassVar[Mapping[str, int]]
+    facts: ClassVar[tuple[str, ...]] = ()  # joined columns that are told beside the signals
+    place: ClassVar[str] = ""  # the joined column that says where the subject lives
+    active: ClassVar[str] = ""  # and the one that says where it is active
+    quiet_hours: ClassVar[int] = 48
+    possible_victim: ClassVar[bool] = False  # its subjects may themselves be exploited
+    misses: ClassVar[str]
+    innocent: ClassVar[tuple[str, ...]]
+    runbook: ClassVar[tuple[str, ...]]
+
+    def __init_subclass__(cls) -> None:
+        """Check what a subclass says of itself.
+
+        Raises:
+            DetectorError: something is missing or cannot be.
+        """
+        _complete(cls)
+        _possible(cls)
+
+    @classmethod
+    def examples(cls) -> Sequence[Story]:
+        """Stories: at least one that fires and one that stays quiet."""
+        raise NotImplementedError
+
+    @classmethod
+    def needs(cls) -> tuple[str, ...]:
+        """The joined columns it uses, in order, each once."""
+        named = [s.feature for s in cls.signals] + list(cls.gate.meta.root_names()) + list(cls.facts)
+        named += [c for c in (cls.place, cls.active) if c]
+        return tuple(dict.fromkeys(named))
+
+    @classmethod
+    def scorecard(cls) -> Scorecard:
+        """Its scorecard as the author wrote it."""
+        return Scorecard.expert(cls.signals, cls.intercept, f"{cls.id}-{cls.version}.0")
+
+
+_REQUIRED: Final = (
+    "id", "title", "version", "status", "threat", "typology", "stream", "subject", "four_p", "gate", "signals",
+    "intercept", "threshold", "bands", "budget", "harm", "misses", "innocent", "runbook",
+)  # fmt: skip
+
+
+def _complete(cls: type[Detector]) -> None:
+    missing = [name for name in _REQUIRED if not hasattr(cls, name)]
+    if missing:
+        raise DetectorError(f"{cls.__name__} does not say its {', '.join(missing)}: see detectors/base.py")
+    module = inspect.getmodule(cls)
+    if not (cls.__doc__ or (module and module.__doc__)):
+        raise DetectorError(f"{cls.__name__} has no docstring: say what the crime is, for a newcomer")
+    if module is not None and module.__file__ and Path(module.__file__).stem != cls.id:
+        raise DetectorError(f"{cls.__name__} has the id {cls.id!r}, so it must live in detectors/{cls.id}.py")
+
+
+def _possible(cls: type[Detector]) -> None:
+    closed = (("status", STATUSES), ("threat", THREATS), ("four_p", FOUR_P), ("stream", STREAMS))
+    for name, words in closed:
+        if getattr(cls, name) not in words:
+            raise DetectorError(f"{cls.id}: {name} is one of {', '.join(words)}, not {getattr(cls, name)!r}")
+    if not 0.0 < cls.threshold < 1.0:
+        raise DetectorError(f"{cls.id}: the threshold lies between 0 and 1, not at {cls.threshold}")
+    for text, least in ((cls.innocent, 1), (cls.runbook, 2)):
+        if len(text) < least:
+            raise DetectorError(
+                f"{cls.id}: say at least {least} of its innocent explanations and runbook steps"
+            )
+    if not cls.misses.strip():
+        raise DetectorError(f"{cls.id}: known gaps are better than unknown gaps: say what it misses")
+    for column in cls.needs():
+        feature_of(CATALOGUE, cls.subject, column)

@@ -1,0 +1,147 @@
+"""A mule account: money comes in from people who do not know its holder and leaves again within the hour.
+
+Stolen money has to be moved before the bank or the victim notices. A mule lends, sells or is made to give up an
+account: payments from strangers arrive, often far above what those payers usually send, and are sent on at once, to
+the next account, to cash or to crypto. Mules of county lines collect small round sums from many buyers instead.
+Many mules are young, some are deceived, some coerced: the holder may be a victim.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
+
+import polars as pl
+
+from detectors.base import Detector, Story
+from features.rows import Entity
+from models.scorecard import Signal
+
+_START = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
+
+
+class MuleAccount(Detector):
+    """Scores an account on each payment it makes or receives."""
+
+    id = "mule_account"
+    title = "Money from strangers, passed straight on"
+    version = 1
+    status = "experimental"
+    threat = "fraud"
+    typology = "mule"
+    stream = "payments"
+    subject = Entity.ACCOUNT
+    four_p = "pursue"
+    gate = (pl.col("passed_on_count_7d") >= 1) & (
+        (pl.col("strangers_24h") >= 1)
+        | (pl.col("street_sums_7d") >= 5)
+        | (pl.col("unusual_for_payers_7d") >= 1)
+    )
+    signals = (
+        Signal("passed_on_share_24h", 0.3, 0.9, 1.6),
+        Signal("passed_on_24h", 5_000, 200_000, 1.2, log=True),
+        Signal("passed_on_count_7d", 1, 6, 1.0, log=True),
+        Signal("strangers_24h", 0, 4, 1.4, log=True),
+        Signal("unusual_for_payers_7d", 0, 3, 1.6, log=True),
+        Signal("senders_7d", 2, 12, 0.8, log=True),
+        Signal("street_share_7d", 0.4, 0.9, 0.7),
+        Signal("dwell_7d", 3_000, 300, 0.8),
+        Signal("account_age", 365, 30, 0.7),
+        Signal("receipt_deviation", 1, 4, 0.7),
+        Signal("to_mule_like_7d", 0, 100_000, 0.9, log=True),
+        Signal("out_over_in_7d", 0.7, 1.0, 0.6),
+    )
+    intercept = -6.0
+    threshold = 0.5
+    bands = (0.6, 0.8, 0.93)
+    budget = 4.0
+    harm: ClassVar[dict[str, int]] = {"financial": 3, "psychological": 1}
+    facts = (
+        "received_24h",
+        "sent_24h",
+        "received_count_24h",
+        "sent_count_24h",
+        "recipients_24h",
+        "largest_received_7d",
+    )
+    place = "home_force"
+    active = "payers_force"
+    quiet_hours = 72
+    possible_victim = True
+    misses = "Mules who wait longer than an hour, cash-only mules, and money moved inside one bank that does not report."
+    innocent = (
+        "A treasurer or organiser who collects from a group and pays one bill.",
+        "A marketplace seller or gig worker who moves takings to savings or cash at once.",
+        "Someone moving house: a deposit in, several new payees out.",
+    )
+    runbook = (
+        "Look at who paid in during the last 24 hours: do any of them know the holder, and has any reported a fraud?",
+        "See where the money went within the hour: to the holder's own account, to cash, or to accounts that do the same?",
+        "Check the holder's age and circumstances: a young or vulnerable holder may be deceived or coerced.",
+    )
+
+    @classmethod
+    def examples(cls) -> Sequence[Story]:
+        """A mule in its first afternoon; a treasurer paying for the trip at the end of the week."""
+        return (
+            Story(
+                "strangers pay in, all of it leaves in minutes",
+                _mule(),
+                alerts_about=("account:00-00-11 00000001",),
+            ),
+            Story("a treasurer collects for a trip and pays the coach a week later", _treasurer()),
+            Story("salary in, rent out the same day", _salary()),
+        )
+
+
+def _payment(
+    n: int, at: datetime, payer: str, payee: str, pounds: float, **more: Any
+) -> tuple[str, dict[str, Any]]:
+    when = at.isoformat()
+    record = {
+        "event_id": f"p{n}",
+        "ts": when,
+        "source": "bank",
+        "rail": "fps",
+        "amount_minor": round(pounds * 100),
+        "payer_account": payer,
+        "payee_account": payee,
+    }
+    return "payments", record | more
+
+
+def _mule() -> list[tuple[str, dict[str, Any]]]:
+    mule, events = "00-00-11 00000001", []
+    opened = {"payee_opened": (_START - timedelta(days=20)).date().isoformat()}
+    for day in range(-25, 0):  # the victims' ordinary lives
+        for v in range(3):
+            at = _START + timedelta(days=day, hours=v)
+            events.append(
+                _payment(1_000 + 10 * (day + 25) + v, at, f"00-00-20 0000000{v}", "00-00-30 00000001", 20 + v)
+            )
+    for v in range(3):
+        at = _START + timedelta(minutes=40 * v)
+        events.append(_payment(10 * v, at, f"00-00-20 0000000{v}", mule, 900.0 + 50 * v, **opened))
+        out = at + timedelta(minutes=8)
+        events.append(_payment(10 * v + 1, out, mule, f"00-00-40 0000000{v}", 890.0 + 50 * v))
+    return events
+
+
+def _treasurer() -> list[tuple[str, dict[str, Any]]]:
+    club = "00-00-11 00000002"
+    events = [
+        _payment(n, _START + timedelta(hours=5 * n), f"00-00-21 000000{n:02d}", club, 40.0) for n in range(24)
+    ]
+    return [*events, _payment(90, _START + timedelta(days=7), club, "00-00-31 00000009", 960.0)]
+
+
+def _salary() -> list[tuple[str, dict[str, Any]]]:
+    events = []
+    for month in range(3):
+        at = _START + timedelta(days=30 * month)
+        events.append(_payment(10 * month, at, "00-00-50 00000001", "00-00-11 00000003", 2100.0, rail="bacs"))
+        events.append(
+            _payment(
+                10 * month + 1, at + timedelta(minutes=30), "00-00-11 00000003", "00-00-51 00000001", 950.0
+            )
+        )
+    return events
