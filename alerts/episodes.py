@@ -599,8 +599,12 @@ def _float(value: float | None) -> float | None:
     return None if value is None else finite(float(value))
 
 
-def _floats(values: Mapping[str, float]) -> dict[str, float]:
-    return {name: float(value) for name, value in values.items()}
+def _floats(values: Mapping[str, float | None]) -> dict[str, float | None]:
+    """Values as JSON can hold them: what is no number (NaN, infinity: v - v is not 0) is left open."""
+    return {
+        name: None if value is None or (number := float(value)) - number != 0.0 else number
+        for name, value in values.items()
+    }
 
 
 def _merged(episode: _Episode) -> Fire:
@@ -649,11 +653,11 @@ def _firings(episode: _Episode) -> Fact:
 def _assessment(fire: Fire) -> Assessment:
     return Assessment(
         reasons=fire.reasons,
-        contributions={name: finite(value) for name, value in fire.contributions.items()},
+        contributions=dict(fire.contributions),
         intercept=fire.intercept,
         threshold=fire.threshold,
-        features={name: finite(value) for name, value in fire.features.items()},
-        usual={name: finite(value) for name, value in fire.usual.items()},
+        features=dict(fire.features),
+        usual=dict(fire.usual),
         counterfactual=fire.counterfactual,
         scored_event_id=fire.event_id,
         scored_seq=fire.seq,

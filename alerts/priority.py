@@ -5,7 +5,6 @@ The national weights are not public; the reading below is this system's own and 
 bad it is.
 """
 
-from collections.abc import Mapping
 from typing import Final
 
 from alerts.record import BANDS, Fire, Priority
@@ -28,10 +27,11 @@ def priority(fire: Fire, event_count: int = 1, regions: int = 1) -> Priority:
     """The priority of an alert, from the cells its detector knows and the rest derived from the evidence."""
     cells = _cells(fire, event_count, regions)
     worst = [GRADES[cells[name]] for name in HARMS]
-    harm = max(worst) + sum(worst) / len(worst) + sum(GRADES[cells[name]] for name in WIDER_HARMS)
-    likelihood = sum(cells[name] for name in LIKELIHOODS) / len(LIKELIHOODS)
+    wider = [GRADES[cells[name]] for name in WIDER_HARMS]
+    harm = max(worst) + sum(worst) / len(HARMS) + sum(wider)
+    likelihood = sum([cells[name] for name in LIKELIHOODS]) / len(LIKELIHOODS)
     risk = harm * likelihood
-    organisational = float(sum(cells[name] for name in ORGANISATIONAL))
+    organisational = float(sum([cells[name] for name in ORGANISATIONAL]))
     child_first = fire.minor
     # Risk first, then the organisational position, then the score: each a tie-break of the one before.
     order = round(CHILD_FIRST * child_first + risk + organisational / 100 + fire.score / 1_000, 6)
@@ -55,15 +55,14 @@ def confidence(fire: Fire) -> str:
 
 
 def _cells(fire: Fire, event_count: int, regions: int) -> dict[str, int]:
-    known: Mapping[str, int] = fire.harm
-    derived = {
-        "geographic": min(regions, 4),
-        "frequency": min(1 + (event_count.bit_length() - 1) // 2, 4),  # 1, 4, 16, 64 firings
-        "trend": 2,  # neither rising nor falling, until a detector says
-        "forecast": 1 + BANDS.index(fire.band),
-        "vulnerability": 4 if fire.minor else 3 if fire.vulnerable else 1,
-        "priority_alignment": 2 if fire.threat == "county_lines" else 1,
-    }
-    cells = {name: known.get(name, derived.get(name, 0)) for name in CELLS}
-    least = dict.fromkeys(LIKELIHOODS, 1)
-    return {name: min(max(value, least.get(name, 0)), 4) for name, value in cells.items()}
+    cells = dict.fromkeys(CELLS, 0)
+    cells["geographic"] = min(regions, 4)
+    cells["frequency"] = min(1 + (event_count.bit_length() - 1) // 2, 4)  # 1, 4, 16, 64 firings
+    cells["trend"] = 2  # neither rising nor falling, until a detector says
+    cells["forecast"] = 1 + BANDS.index(fire.band)
+    cells["vulnerability"] = 4 if fire.minor else 3 if fire.vulnerable else 1
+    cells["priority_alignment"] = 2 if fire.threat == "county_lines" else 1
+    for name, value in fire.harm.items():
+        if name in cells:
+            cells[name] = min(max(value, 1 if name in LIKELIHOODS else 0), 4)
+    return cells

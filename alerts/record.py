@@ -189,10 +189,10 @@ class Fire(msgspec.Struct, frozen=True, kw_only=True):
     related: tuple[Subject, ...] = ()
     facts: tuple[Fact, ...] = ()
     reasons: tuple[Reason, ...] = ()
-    contributions: Mapping[str, float] = {}
+    contributions: Mapping[str, float | None] = {}
     intercept: float = 0.0
-    features: Mapping[str, float] = {}
-    usual: Mapping[str, float] = {}
+    features: Mapping[str, float | None] = {}
+    usual: Mapping[str, float | None] = {}
     counterfactual: Counterfactual | None = None
     home_force: int = 0
     """Where the holder (of the number, of the account) is; 0 unknown."""
@@ -301,7 +301,8 @@ def token_text(hi: int, lo: int) -> str:
 
 def band_of(score: float, bands: tuple[float, float, float]) -> str:
     """The word for a score, given from where on it is medium, high and critical."""
-    return BANDS[sum(score >= cut for cut in bands)]
+    medium, high, critical = bands
+    return BANDS[(score >= medium) + (score >= high) + (score >= critical)]
 
 
 def when_text(us: int) -> str:

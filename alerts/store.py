@@ -304,6 +304,19 @@ class AlertStore:
                 deconflictions=_deconflictions(connection),
             )
 
+    def consult(self, objects: Iterable[tuple[str, str]], by: str, why: str) -> None:
+        """Write down that a person looks things up (each a kind and an id), before they are shown.
+
+        Raises:
+            NotAllowed: nobody is named, or no reason is given.
+        """
+        actor = check_name(by)
+        if not why.strip():
+            raise NotAllowed("say why (--reason): every look-up is audited with its reason")
+        with self._writing() as connection:
+            for kind, name in objects:
+                self._audit(connection, actor, "CONSULT", name, "", "", why.strip(), kind)
+
     def audit_trail(self, object_id: str | None = None) -> tuple[audit.AuditRow, ...]:
         """The audit, or the part of it about one alert or case."""
         with self._reading() as connection:
@@ -324,10 +337,14 @@ class AlertStore:
         body = to_json(alert).decode()
         if stands is None:
             people = {"status": alert.status, "outcome": alert.outcome, "role": alert.role}
-            connection.execute(sa.insert(tables.alerts).values(**_columns(alert, tick, body), **people))
+            connection.execute(
+                sa.insert(tables.alerts).values(**_storable(_columns(alert, tick, body)), **people)
+            )
         elif alert.revision > stands:
             same = tables.alerts.c.alert_id == alert.alert_id
-            connection.execute(sa.update(tables.alerts).where(same).values(**_columns(alert, tick, body)))
+            connection.execute(
+                sa.update(tables.alerts).where(same).values(**_storable(_columns(alert, tick, body)))
+            )
         self._insert_missing(
             connection,
             tables.revisions,
@@ -359,7 +376,7 @@ class AlertStore:
 
     def _insert_missing(self, connection: sa.Connection, table: sa.Table, **values: Any) -> None:
         insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-        connection.execute(insert(table).values(**values).on_conflict_do_nothing())
+        connection.execute(insert(table).values(**_storable(values)).on_conflict_do_nothing())
 
     def _mark(self, connection: sa.Connection, tick: int) -> None:
         """Move the watermark on; never back."""
@@ -556,6 +573,14 @@ def _columns(alert: Alert, tick: int, body: str) -> dict[str, Any]:
         "raised_ts": alert.raised_ts,
         "ended_ts": alert.ended_ts,
         "body": body,
+    }
+
+
+def _storable(values: dict[str, Any]) -> dict[str, Any]:
+    """Values as every database takes them: PostgreSQL has no text with a NUL in it."""
+    return {
+        name: value.replace("\0", "\ufffd") if isinstance(value, str) else value
+        for name, value in values.items()
     }
 
 
