@@ -4,17 +4,16 @@ Order matters: safeguarding first, then the reasons in numbers, then the facts a
 speaks against a hasty conclusion. Nothing is worked out anew here: all of it was frozen when the alert was scored.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from rich.console import Console, Group, RenderableType
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from alerts.record import Alert, Subject
 from console import wording
-from console.output import band
+from console.output import band, indented
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +24,12 @@ class About:
     misses: tuple[str, ...] = ()
     innocent: tuple[str, ...] = ()
     runbook: tuple[str, ...] = ()
+    units: Mapping[str, str] = field(default_factory=dict)
+    """The unit of each feature, by its name."""
+
+    def unit_of(self, feature: str) -> str:
+        """The unit of a feature's values; nothing for one that is not known any more."""
+        return self.units.get(feature, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +55,10 @@ def parts(alert: Alert, about: About, history: Sequence[Happening]) -> Iterator[
     yield _section("Who", _who(alert))
     yield _section(
         f"Why (an assessment: score {alert.score:.2f}, alerts from {alert.assessment.threshold:.2f})",
-        _why(alert),
+        _why(alert, about),
     )
     if alert.assessment.counterfactual:
-        yield _section("What would not have alerted", [_counterfactual(alert)])
+        yield _section("What would not have alerted", [_counterfactual(alert, about)])
     yield _section("What was seen (facts)", _facts(alert))
     yield _section("Where it goes", _where(alert))
     if about.innocent:
@@ -69,13 +74,9 @@ def parts(alert: Alert, about: About, history: Sequence[Happening]) -> Iterator[
     yield _section("History", _history(alert, history))
 
 
-def _section(title: str, content: RenderableType | Sequence[str | Text]) -> RenderableType:
-    inner = content if not isinstance(content, (list, tuple)) else Group(*(_line(line) for line in content))
-    return Group(Text(""), Text(title, style="bold"), Padding(inner, (0, 0, 0, 2)))  # type: ignore[arg-type]
-
-
-def _line(line: str | Text) -> Text:
-    return line if isinstance(line, Text) else Text(line)
+def _section(title: str, content: Table | Text | Sequence[str]) -> RenderableType:
+    inner = [content] if isinstance(content, (Table, Text)) else [Text(line) for line in content]
+    return Group(Text(""), Text(title, style="bold"), indented(*inner))
 
 
 def _heading(alert: Alert, about: About) -> RenderableType:
@@ -121,26 +122,29 @@ def _columns(*names: str) -> Table:
     return table
 
 
-def _why(alert: Alert) -> RenderableType:
+def _why(alert: Alert, about: About) -> Table | Text:
     if not alert.assessment.reasons:
         return Text("no reasons were recorded")
     table = _columns("reason", "value", "usually", "share of score")
     for reason in alert.assessment.reasons:
-        usual = "-" if reason.usual is None else wording.value(reason.usual)
-        table.add_row(reason.words, wording.value(reason.value), usual, wording.share(reason.share))
+        unit = about.unit_of(reason.feature)
+        usual = "-" if reason.usual is None else wording.value(reason.usual, unit)
+        table.add_row(reason.words, wording.value(reason.value, unit), usual, wording.share(reason.share))
     return table
 
 
-def _counterfactual(alert: Alert) -> str:
+def _counterfactual(alert: Alert, about: About) -> str:
     change = alert.assessment.counterfactual
     if change is None:
         return ""
     if change.words:
         return change.words
-    return f"{wording.spoken(change.feature)} at {wording.value(change.would_be)} instead of {wording.value(change.value)}"
+    unit = about.unit_of(change.feature)
+    would_be, was = wording.value(change.would_be, unit), wording.value(change.value, unit)
+    return f"{wording.spoken(change.feature)} at {would_be} instead of {was}"
 
 
-def _facts(alert: Alert) -> RenderableType:
+def _facts(alert: Alert) -> Table | Text:
     if not alert.facts:
         return Text("none recorded")
     table = _columns("fact", "value", "from", "to", "source")

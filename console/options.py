@@ -12,6 +12,9 @@ PLACES_PANEL: Final = "Where things are kept"
 RUNNING_PANEL: Final = "Running"
 
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON for a program, one object a line.")]
+By: TypeAlias = Annotated[
+    str, typer.Option(metavar="WHO", help="Who you are; kept in the audit. \\[default: your user name]")
+]
 Store: TypeAlias = Annotated[
     str | None,
     typer.Option(

@@ -9,21 +9,31 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 BAND_STYLES: Final = {"low": "dim", "medium": "yellow", "high": "bright_red", "critical": "bold white on red"}
 
 
+UNBROKEN: Final = 4096
+"""Columns of a pipe: wide enough that no line is broken for a reader that is a program."""
+
+
 def screen() -> Console:
-    """Standard output; not wrapped when it goes into a pipe."""
-    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    """Standard output; lines are not broken when it goes into a pipe."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else UNBROKEN)
 
 
 def aside() -> Console:
     """Standard error, for progress, hints and errors."""
-    return Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
+    return Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else UNBROKEN)
+
+
+def indented(*parts: RenderableType) -> Padding:
+    """Set in by two columns."""
+    return Padding(Group(*parts), (0, 0, 0, 2), expand=False)
 
 
 def say_json(plain: object) -> None:

@@ -1,11 +1,14 @@
 """The settings that a command starts from, with mistakes in them told field by field."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from console.errors import ConsoleError
 from console.rooms import room
+
+if TYPE_CHECKING:
+    from events.tokens import KeyRing
 
 
 def settings() -> Any:
@@ -24,3 +27,9 @@ def settings() -> Any:
             f"A setting is not usable: {wrong}. Settings come from LINEWATCH_… variables and linewatch.toml; "
             "docs/settings.md explains each."
         ) from problem
+
+
+def key_ring() -> "KeyRing":
+    """The keys that make tokens."""
+    keys: KeyRing = room("flows.settings", "token").key_ring(settings())
+    return keys

@@ -1,14 +1,18 @@
 """Where the alerts are kept, from options, settings or the data folder; and opening them for a command."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Final
 
 from console.errors import ConsoleError
 from console.options import DATA_FOLDER
-from console.rooms import room
 from console.settings import settings
 
-FILE = "alerts.sqlite"
+if TYPE_CHECKING:
+    from alerts.store import AlertStore
+
+FILE: Final = "alerts.sqlite"
 
 
 def data_folder(data: Path | None) -> Path:
@@ -27,23 +31,34 @@ def store_url(store: str | None, data: Path | None) -> str:
     return str(said) if said else f"sqlite:///{data_folder(data) / FILE}"
 
 
-def open_store(store: str | None, data: Path | None) -> Any:
-    """The store that holds the alerts so far.
+@contextmanager
+def open_store(store: str | None, data: Path | None, *, make: bool = False) -> Iterator["AlertStore"]:
+    """The store that holds the alerts so far; with `make`, one that is not there yet is made.
 
     Raises:
         ConsoleError: it is a file that is not there.
     """
+    from alerts.store import AlertStore
+
     url = store_url(store, data)
     path = sqlite_file(url)
-    if path is not None and not path.exists():
+    if path is not None and not path.exists() and not make:
         raise ConsoleError(
             f"There are no alerts yet: {path} does not exist. Run `linewatch demo` or `linewatch replay` first, "
             "or say where they are with --store or --data."
         )
-    return room("alerts.store", "alerts").AlertStore(url)
+    desk = AlertStore(url)
+    try:
+        if make:
+            desk.migrate()
+        yield desk
+    finally:
+        desk.close()
 
 
 def sqlite_file(url: str) -> Path | None:
-    """The file of a SQLite address; nothing for another kind of store."""
+    """The file of a SQLite address or of a plain path; nothing for another kind of store."""
+    if "://" not in url:
+        return Path(url)
     head, found, path = url.partition("sqlite:///")
     return Path(path) if found and not head and path and path != ":memory:" else None

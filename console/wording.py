@@ -1,7 +1,10 @@
 """How numbers, times, tokens and durations read on the screen: plain British English, units said."""
 
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
+
+from places.forces import force
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 DAY_S: Final = 86_400
@@ -56,12 +59,28 @@ def value(number: float | str | None, unit: str = "") -> str:
         return "not known"
     if isinstance(number, str):
         return number
-    if unit in {"s", "seconds"}:
-        return took(number)
-    if unit in {"pence", "minor"}:
-        return f"£{number / 100:,.2f}"
+    if unit in TOLD:
+        return TOLD[unit](number)
     text = f"{number:,.0f}" if number == round(number) or abs(number) >= 1000 else f"{number:,.3g}"
-    return f"{text} {unit}".rstrip()
+    return f"{text} {'' if unit == 'ratio' else unit}".rstrip()
+
+
+def _force(code: float) -> str:
+    found = force(int(code))
+    return found.name if found is not None else "not known"
+
+
+TOLD: Final[Mapping[str, Callable[[float], str]]] = {
+    "seconds": took,
+    "s": took,
+    "pence": lambda pence: f"£{pence / 100:,.2f}",
+    "bytes": size,
+    "share": lambda part: f"{part:.0%}",
+    "sd": lambda times: f"{times:+.1f} standard deviations",
+    "days": lambda days: some(round(days), "day"),
+    "force": _force,
+}
+"""Units that are told in their own way; any other is put behind the number."""
 
 
 def share(part: float | None) -> str:

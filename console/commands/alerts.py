@@ -1,24 +1,31 @@
 """`linewatch alerts` lists what is waiting; `linewatch alert ID` shows one whole."""
 
-from collections.abc import Sequence
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from alerts.record import Alert, to_plain
+from alerts.record import Alert, to_plain, when_text
 from console import alert_page, wording
 from console.alert_page import About, Happening
 from console.commands.campuses import known_campus
-from console.commands.detectors import all_detectors, lines
+from console.commands.detectors import units
 from console.errors import ConsoleError
-from console.options import Data, Json, Store
+from console.options import By, Data, Json, Store
 from console.output import band, hint, say_json, say_table, screen
+from console.people import named
 from console.store import open_store
 from console.teaching import Example
+
+if TYPE_CHECKING:
+    from alerts.store import HistoryEntry
 
 LIST_EXAMPLES: Final = (
     Example("linewatch alerts", "what is waiting, most urgent first"),
     Example("linewatch alerts --campus north-west --band high", "the North West's, high and critical only"),
+    Example(
+        "linewatch alerts --status any --about number:k1-00c4d1",
+        "everything ever said about one number's token",
+    ),
     Example("linewatch alerts --json", "all of them for a program, one JSON object a line"),
 )
 ONE_EXAMPLES: Final = (
@@ -26,6 +33,7 @@ ONE_EXAMPLES: Final = (
     Example("linewatch alert 3f2a --json", "the same as the contract's JSON"),
 )
 BANDS: Final = ("low", "medium", "high", "critical")
+ANY: Final = "any"
 SHORT_ID: Final = 12
 
 
@@ -41,9 +49,22 @@ def alerts(
         typer.Option("--band", metavar="BAND", help="Only this band and above: low, medium, high, critical."),
     ] = None,
     status: Annotated[
+        str,
+        typer.Option(
+            metavar="STATUS",
+            help="Only alerts that stand so: open, new, in_review, waiting, snoozed, closed, or any.",
+        ),
+    ] = "open",
+    subject: Annotated[
         str | None,
-        typer.Option(metavar="STATUS", help="Only alerts that stand so. \\[default: those still open]"),
+        typer.Option("--about", metavar="TOKEN", help="Only about this token, as linewatch token prints it."),
     ] = None,
+    copied: Annotated[
+        bool, typer.Option("--copied", help="With --campus: also what it has a copy of.")
+    ] = False,
+    order: Annotated[
+        str, typer.Option(metavar="ORDER", help="priority, newest or oldest first.")
+    ] = "priority",
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
     store: Store = None,
     data: Data = None,
@@ -56,11 +77,20 @@ def alerts(
     if band_from is not None and band_from not in BANDS:
         raise ConsoleError(f"{band_from!r} is not a band: say {', '.join(BANDS)}.")
     owner = known_campus(campus) if campus is not None else None
-    found: list[Alert] = open_store(store, data).alerts(
-        campus=owner, detector=detector, status=status, limit=limit
-    )
+    with open_store(store, data) as desk:
+        found = desk.alerts(
+            campus=owner,
+            detector=detector,
+            status=None if status == ANY else status,
+            copied=copied,
+            order=order,
+        )
     if band_from is not None:
-        found = [each for each in found if BANDS.index(each.band) >= BANDS.index(band_from)]
+        found = tuple(each for each in found if BANDS.index(each.band) >= BANDS.index(band_from))
+    if subject is not None:
+        token = _hex(subject)
+        found = tuple(each for each in found if any(one.token == token for one in each.subjects))
+    total, found = len(found), found[:limit]
     if json:
         for each in found:
             say_json(to_plain(each))
@@ -68,11 +98,13 @@ def alerts(
     if not found:
         screen().print("No alerts.")
         return
-    titles = _titles()
+    known = {detector: about(detector) for detector in {each.detector for each in found}}
     say_table(
         ("id", "band", "priority", "last seen", "campus", "what", "about", "why"),
-        [_row(each, titles) for each in found],
+        [_row(each, known[each.detector]) for each in found],
     )
+    if total > len(found):
+        hint(f"{wording.count(total - len(found))} more: say --limit")
     hint("One whole: linewatch alert ID. Record an outcome: linewatch decide ID confirmed|innocent|unclear")
 
 
@@ -80,6 +112,10 @@ def alert(
     identifier: Annotated[
         str, typer.Argument(metavar="ID", help="The alert's id, or enough of its first digits.")
     ],
+    reason: Annotated[
+        str, typer.Option(metavar="WHY", help="Why you look it up; kept in the audit.")
+    ] = "review",
+    by: By = "",
     store: Store = None,
     data: Data = None,
     json: Json = False,
@@ -88,20 +124,16 @@ def alert(
 
     Facts are kept apart from the assessment. All of it was frozen when the alert was scored.
     """
-    desk = open_store(store, data)
-    found: Alert = desk.alert(identifier)
-    history = [Happening(each.ts, each.by, each.what) for each in desk.history(found.alert_id)]
+    with open_store(store, data) as desk:
+        found = desk.alert(identifier, by=named(by), why=reason)
+        history = desk.history(found.alert_id)
     if json:
-        say_json(
-            to_plain(found)
-            | {
-                "history": [
-                    {"ts": wording.when(each.ts), "by": each.by, "what": each.what} for each in history
-                ]
-            }
-        )
+        say_json(to_plain(found) | {"history": [_plain(each) for each in history]})
         return
-    alert_page.show(screen(), found, about(found.detector), history)
+    happened = [
+        Happening(each.at, each.by, " ".join(filter(None, (each.what, each.why)))) for each in history
+    ]
+    alert_page.show(screen(), found, about(found.detector), happened)
     hint(
         f"\nYou decide: linewatch decide {found.alert_id[:SHORT_ID]} confirmed|innocent|unclear --by YOU --note WHY"
     )
@@ -109,24 +141,30 @@ def alert(
 
 def about(detector: str) -> About:
     """What the detector's own file says; just its id when this build does not have it any more."""
-    for each in _known_detectors():
+    from detectors.discovery import all_detectors
+
+    for each in all_detectors():
         if each.id == detector:
-            return About(str(each.title), lines(each.misses), lines(each.innocent), lines(each.runbook))
+            return About(each.title, (each.misses,), each.innocent, each.runbook, units(each))
     return About(wording.spoken(detector).capitalize())
 
 
-def _known_detectors() -> Sequence[Any]:
-    try:
-        return all_detectors()
-    except ConsoleError:
-        return ()
+def _hex(token: str) -> str:
+    """The 32 digits of a token, from however much of it was given (`number:k1-…`)."""
+    return token.rpartition(":")[2].rpartition("-")[2].lower()
 
 
-def _titles() -> dict[str, str]:
-    return {str(each.id): str(each.title) for each in _known_detectors()}
+def _plain(entry: "HistoryEntry") -> dict[str, str]:
+    return {
+        "at": when_text(entry.at),
+        "kind": entry.kind,
+        "by": entry.by,
+        "what": entry.what,
+        "why": entry.why,
+    }
 
 
-def _row(alert: Alert, titles: dict[str, str]) -> tuple[Any, ...]:
+def _row(alert: Alert, known: About) -> tuple[Any, ...]:
     why = alert.assessment.reasons[0] if alert.assessment.reasons else None
     return (
         alert.alert_id[:SHORT_ID],
@@ -134,7 +172,7 @@ def _row(alert: Alert, titles: dict[str, str]) -> tuple[Any, ...]:
         f"{alert.priority.order:.1f}",
         wording.when_short(alert.last_event_ts),
         alert.owner.org_id,
-        titles.get(alert.detector, alert.detector),
+        known.title,
         f"{alert.subject.kind} {alert.subject.token[: wording.SHORT_TOKEN]}",
-        f"{why.words}: {wording.value(why.value)}" if why else "-",
+        f"{why.words}: {wording.value(why.value, known.unit_of(why.feature))}" if why else "-",
     )

@@ -1,21 +1,35 @@
 """`linewatch decide`: an officer's outcome for an alert, kept for good and given back to the models."""
 
-import getpass
 from typing import Annotated, Final
 
 import typer
 
-from console.options import Data, Json, Store
+from alerts.outcomes import REASONS, ROLES
+from alerts.record import when_text
+from console.options import By, Data, Json, Store
 from console.output import say_json, screen
-from console.rooms import room
+from console.people import named
 from console.store import open_store
 from console.teaching import Example
 
 EXAMPLES: Final = (
-    Example("linewatch decide 3f2a confirmed --note 'bank confirms mule'", "it was what the alert said"),
-    Example("linewatch decide 3f2a confirmed --role coerced", "and the person is a victim of coercion"),
-    Example("linewatch decide 3f2a innocent --note 'charity appeal'", "there is an innocent explanation"),
-    Example("linewatch decide 3f2a unclear", "it cannot be told; that is always an answer"),
+    Example("linewatch decide 3f2a confirmed --reason supplier_confirms", "the bank says so too"),
+    Example(
+        "linewatch decide 3f2a confirmed --reason person_safeguarded --role coerced",
+        "it was so, and the person is a victim of coercion",
+    ),
+    Example(
+        "linewatch decide 3f2a innocent --reason business_as_usual --note 'taxi office'",
+        "there is an innocent explanation",
+    ),
+    Example(
+        "linewatch decide 3f2a unclear --reason not_enough_evidence",
+        "it cannot be told; that is always an answer",
+    ),
+)
+
+REASON_HELP: Final = "Why. " + " ".join(
+    f"{outcome}: {', '.join(words)}." for outcome, words in REASONS.items()
 )
 
 
@@ -23,13 +37,15 @@ def decide(
     identifier: Annotated[
         str, typer.Argument(metavar="ID", help="The alert's id, or enough of its first digits.")
     ],
-    outcome: Annotated[str, typer.Argument(metavar="OUTCOME", help="confirmed, innocent or unclear.")],
-    by: Annotated[str, typer.Option(metavar="WHO", help="Who decides. \\[default: your user name]")] = "",
-    note: Annotated[str, typer.Option(metavar="WORDS", help="Why; kept with the decision.")] = "",
+    outcome: Annotated[str, typer.Argument(metavar="OUTCOME", help=f"{', '.join(REASONS)}.")],
+    reason: Annotated[str, typer.Option(metavar="REASON", help=REASON_HELP)],
     role: Annotated[
-        str | None,
-        typer.Option(metavar="ROLE", help="What the person is: complicit, deceived, coerced, victim."),
+        str | None, typer.Option(metavar="ROLE", help=f"What the person is: {', '.join(ROLES)}.")
     ] = None,
+    note: Annotated[
+        str, typer.Option(metavar="WORDS", help="In your own words; the reason `other` needs it.")
+    ] = "",
+    by: By = "",
     store: Store = None,
     data: Data = None,
     json: Json = False,
@@ -39,10 +55,20 @@ def decide(
     The decision ends the episode, goes into the alert's history with your name, and is a label the models learn
     from. It sets nothing else in motion: acting on it is people's work.
     """
-    done = room("alerts.outcomes", "decide").decide(
-        open_store(store, data), identifier, outcome, by=by or getpass.getuser(), note=note, role=role
-    )
+    with open_store(store, data) as desk:
+        done = desk.decide(identifier, outcome, named(by), reason, role=role, note=note or None)
     if json:
-        say_json(done)
+        say_json(
+            {
+                "alert_id": done.alert_id,
+                "revision": done.revision,
+                "outcome": done.outcome,
+                "reason": done.reason,
+                "role": done.role,
+                "by": done.by,
+                "at": when_text(done.at),
+                "note": done.note,
+            }
+        )
         return
-    screen().print(f"Recorded: {identifier} is {outcome}.", markup=False)
+    screen().print(f"Recorded: alert {done.alert_id[:12]} is {outcome}, decided by {done.by}.", markup=False)

@@ -1,6 +1,7 @@
 """`linewatch detectors`: what is looked for, and what each detector cannot see."""
 
-from typing import Annotated, Any, Final
+import inspect
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.console import Group
@@ -8,22 +9,18 @@ from rich.padding import Padding
 from rich.text import Text
 
 from console import wording
-from console.errors import ConsoleError
 from console.options import Json
-from console.output import hint, say_json, say_table, screen
-from console.rooms import room
+from console.output import hint, indented, say_json, say_table, screen
 from console.teaching import Example
+
+if TYPE_CHECKING:
+    from detectors.base import Detector
 
 EXAMPLES: Final = (
     Example("linewatch detectors", "every detector in one line"),
     Example("linewatch detectors mule_account", "one whole: the crime, what it needs, blind spots, runbook"),
     Example("linewatch detectors --json", "the catalogue for a program"),
 )
-
-FIELDS: Final = (
-    "id", "title", "version", "status", "threat", "stream", "subject", "four_p", "needs", "threshold", "budget", "misses",
-    "innocent", "runbook",
-)  # fmt: skip
 
 
 def detectors(
@@ -34,24 +31,24 @@ def detectors(
 
     A detector is one file in detectors/; dropping it in is all it takes to appear here.
     """
-    found = all_detectors()
-    if identifier is not None:
-        found = [chosen(found, identifier)]
+    from detectors.discovery import all_detectors, detector
+
+    found = all_detectors() if identifier is None else (detector(identifier),)
     if json:
         for each in found:
             say_json(described(each))
     elif identifier is not None:
-        _show(found[0])
+        screen().print(_page(found[0]))
     else:
         say_table(
-            ("id", "looks for", "threat", "stream", "about", "status", "version"),
+            ("id", "looks for", "threat", "reads", "about one", "status", "version"),
             [
                 (
                     each.id,
                     each.title,
                     wording.spoken(each.threat),
                     each.stream,
-                    each.subject,
+                    each.subject.name.lower(),
                     each.status,
                     each.version,
                 )
@@ -61,76 +58,75 @@ def detectors(
         hint("One whole: linewatch detectors ID")
 
 
-def all_detectors() -> list[Any]:
-    """Every detector, in the order of its id."""
-    return sorted(room("detectors.discovery", "detectors").all_detectors(), key=lambda each: str(each.id))
-
-
-def chosen(found: list[Any], identifier: str) -> Any:
-    """The detector of an id.
-
-    Raises:
-        ConsoleError: there is none.
-    """
-    for each in found:
-        if each.id == identifier:
-            return each
-    raise ConsoleError(
-        f"There is no detector {identifier!r}. There are: {', '.join(str(each.id) for each in found) or 'none yet'}."
-    )
-
-
-def described(detector: Any) -> dict[str, object]:
+def described(detector: type["Detector"]) -> dict[str, object]:
     """A detector as plain data."""
-    plain: dict[str, object] = {}
-    for name in FIELDS:
-        value = getattr(detector, name, None)
-        plain[name] = (
-            [str(each) for each in value] if isinstance(value, (list, tuple, frozenset, set)) else value
-        )
-    return plain
+    return {
+        "id": detector.id,
+        "title": detector.title,
+        "version": detector.version,
+        "status": detector.status,
+        "threat": detector.threat,
+        "typology": detector.typology,
+        "stream": detector.stream,
+        "subject": detector.subject.name.lower(),
+        "four_p": detector.four_p,
+        "about": crime(detector),
+        "needs": list(detector.needs()),
+        "threshold": detector.threshold,
+        "bands": list(detector.bands),
+        "budget": detector.budget,
+        "harm": dict(detector.harm),
+        "misses": detector.misses,
+        "innocent": list(detector.innocent),
+        "runbook": list(detector.runbook),
+    }
 
 
-def lines(value: object) -> tuple[str, ...]:
-    """Words that a detector gives as one text or as several."""
-    if value is None:
-        return ()
-    return (value,) if isinstance(value, str) else tuple(str(each) for each in value)  # type: ignore[attr-defined]
+def crime(detector: type["Detector"]) -> str:
+    """What the detector's own file says first: the crime, for a newcomer."""
+    module = inspect.getmodule(detector)
+    return inspect.cleandoc((module.__doc__ if module else None) or detector.__doc__ or "")
 
 
-def about(detector: Any) -> str:
-    """The crime, for a newcomer: what the detector's own file says first."""
-    import sys
+def units(detector: type["Detector"]) -> dict[str, str]:
+    """The unit of each value the detector reads, by its name."""
+    from features.declared import CATALOGUE
+    from features.plan import feature_of
 
-    home = detector if isinstance(detector, type) else type(detector)
-    words = (home.__doc__ or "").strip()
-    module = (sys.modules[home.__module__].__doc__ or "").strip() if home.__module__ in sys.modules else ""
-    return module if home.__module__.startswith("detectors.") and module else words
+    return {column: feature_of(CATALOGUE, detector.subject, column).unit for column in detector.needs()}
 
 
-def _show(detector: Any) -> None:
+def _needs(detector: type["Detector"]) -> list[str]:
+    from features.declared import CATALOGUE
+    from features.plan import feature_of
+
+    return [
+        f"{column}: {feature_of(CATALOGUE, detector.subject, column).words}" for column in detector.needs()
+    ]
+
+
+def _page(detector: type["Detector"]) -> Group:
     parts: list[Text | Padding] = [
-        Text.assemble(
-            (str(detector.title), "bold"), f"  {detector.id} {detector.version}, {detector.status}"
-        ),
+        Text.assemble((detector.title, "bold"), f"  {detector.id} {detector.version}, {detector.status}"),
         Text(
-            f"{wording.spoken(detector.threat)}; reads {detector.stream}, about one {detector.subject}; {detector.four_p}"
+            f"{wording.spoken(detector.threat)}; reads {detector.stream}, about one {detector.subject.name.lower()}; "
+            f"{detector.four_p}; alerts from {detector.threshold:.2f}; "
+            f"budget {detector.budget:g} alerts a day for 100,000 subjects"
         ),
         Text(""),
-        Text(about(detector)),
+        Text(crime(detector)),
     ]
     sections = (
-        ("What it needs (linewatch features NAME explains)", lines(detector.needs)),
-        ("What it cannot see", lines(detector.misses)),
-        ("It could be innocent", lines(detector.innocent)),
-        ("What to do", lines(detector.runbook)),
+        ("What it reads", _needs(detector)),
+        ("What it cannot see", [detector.misses]),
+        ("It could be innocent", list(detector.innocent)),
+        ("What to do", [f"{number}. {step}" for number, step in enumerate(detector.runbook, start=1)]),
+        ("Its stories, which the tests hold it to", [story.title for story in detector.examples()]),
     )
     for title, words in sections:
-        if words:
-            parts += [
-                Text(""),
-                Text(title, style="bold"),
-                Padding(Group(*(Text(each) for each in words)), (0, 0, 0, 2)),
-            ]
-    parts += [Text(""), Text(f"Budget: {detector.budget} alerts a day for 100,000 subjects")]
-    screen().print(Group(*parts))
+        parts += [
+            Text(""),
+            Text(title, style="bold"),
+            indented(*(Text(each) for each in words)),
+        ]
+    return Group(*parts)

@@ -1,6 +1,6 @@
 """`linewatch features`: what is known about each account, number and handset at any moment, in words."""
 
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -8,8 +8,10 @@ from console import wording
 from console.errors import ConsoleError
 from console.options import Json
 from console.output import hint, say_json, say_table, screen
-from console.rooms import room
 from console.teaching import Example
+
+if TYPE_CHECKING:
+    from features.declare import Feature
 
 EXAMPLES: Final = (
     Example("linewatch features", "every feature in one line"),
@@ -30,7 +32,9 @@ def features(
     Windows slide in aligned steps: a window `within` 24 h `every` 1 h is the 24 most recent whole hours, this one
     included, so the answer is exact by definition.
     """
-    found = [described(each) for each in room("features.catalogue", "features").all_features()]
+    from features.catalogue import all_features
+
+    found = [described(each) for each in all_features()]
     if entity is not None:
         known = sorted({str(each["entity"]) for each in found})
         if entity not in known:
@@ -49,18 +53,19 @@ def features(
         for key, value in found[0].items():
             screen().print(f"{wording.spoken(key)}: {value}", markup=False)
     else:
-        columns = ("name", "entity", "kind", "within", "every", "words")
+        columns = ("name", "entity", "kind", "within", "every", "unit", "words")
         say_table(columns, [[each[column] or "-" for column in columns] for each in found])
-        hint("They come from one declaration each, in features/catalogue.py")
+        hint("Each is one declaration, in features/")
 
 
-def described(feature: Any) -> dict[str, object]:
+def described(feature: "Feature") -> dict[str, object]:
     """A feature as plain data."""
-    plain = {
-        name: getattr(feature, name, None) for name in ("name", "entity", "kind", "within", "every", "words")
+    return {
+        "name": feature.name,
+        "entity": feature.entity.name.lower(),
+        "kind": feature.kind,
+        "within": feature.within or None,
+        "every": feature.every or None,
+        "unit": feature.unit or None,
+        "words": feature.words,
     }
-    return {name: _word(value) for name, value in plain.items()}
-
-
-def _word(value: object) -> object:
-    return str(getattr(value, "name", value)).lower() if hasattr(value, "name") else value

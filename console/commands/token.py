@@ -1,6 +1,5 @@
 """`linewatch token`: the token of an identifier that is already known, to look a subject up; every use is audited."""
 
-import getpass
 import sys
 from collections.abc import Iterable
 from typing import Annotated, Final
@@ -8,10 +7,10 @@ from typing import Annotated, Final
 import typer
 
 from console.errors import ConsoleError
-from console.options import Data, Json, Store
+from console.options import By, Data, Json, Store
 from console.output import say_json
-from console.rooms import room
-from console.settings import settings
+from console.people import named
+from console.settings import key_ring
 from console.store import open_store
 from console.teaching import Example
 from events.codes import TOKEN_KINDS
@@ -44,7 +43,7 @@ def token(
         str,
         typer.Option(metavar="WORDS", help="Why you need it: a case, an authorisation. Required, and kept."),
     ],
-    by: Annotated[str, typer.Option(metavar="WHO", help="Who asks. \\[default: your user name]")] = "",
+    by: By = "",
     store: Store = None,
     data: Data = None,
     json: Json = False,
@@ -59,16 +58,13 @@ def token(
     wanted = [_parted(text) for text in _listed(identifiers)]
     if not wanted:
         raise ConsoleError("No identifier was given: say KIND:VALUE, such as number:+447700900001.")
-    tokens = room("events.tokens", "token")
-    keys = room("flows.settings", "token").key_ring(settings())
-    found = [(kind, value, tokens.token_for(keys, kind, value)) for kind, value in wanted]
-    kinds = sorted({kind for kind, _ in wanted})
-    open_store(store, data).audit(
-        by=by or getpass.getuser(),
-        action="token",
-        about=f"{len(wanted)} of {', '.join(kinds)}",
-        why=reason.strip(),
-    )
+    from events.tokens import token_for
+
+    keys = key_ring()
+    found = [(kind, value, token_for(keys, kind, value)) for kind, value in wanted]
+    looked_up = [("token", printed) for _, _, tokens in found for printed in tokens]
+    with open_store(store, data, make=True) as desk:
+        desk.consult(looked_up, by=named(by), why=reason.strip())
     for kind, value, printed in found:
         if json:
             say_json({"kind": kind, "value": value, "tokens": printed})
