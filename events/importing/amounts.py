@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-MOST_DIGITS: Final = 15
-"""Whole digits an amount may have: more than all the money there is, and safe in 64 bits after scaling."""
+MOST_DIGITS: Final = 18
+"""Digits a whole number may have and still fit 64 bits; the contract's own bounds on money are far below."""
 
 _EXACT_FLOAT: Final = 2.0**53
 _NEAR_TIE: Final = 1e-6
@@ -49,7 +49,7 @@ def minor_of_text(text: pl.Expr, exponent: int, rounding: str) -> pl.Expr:
     kept = fraction.str.slice(0, exponent).str.pad_end(exponent, "0")
     rest = fraction.str.slice(exponent).str.strip_chars_end("0")
     digits = pl.concat_str(pl.lit("0"), whole, kept).cast(pl.Int64, strict=False)
-    fits = (whole.str.len_bytes() <= MOST_DIGITS) & text.str.contains(IS_AMOUNT)
+    fits = (whole.str.len_bytes() <= MOST_DIGITS - exponent) & text.str.contains(IS_AMOUNT)
     if rounding:
         digits = digits + _carry(digits, rest, rounding).cast(pl.Int64)
     else:
@@ -80,7 +80,7 @@ def _scaled(series: pl.Series, exponent: int, rounding: str) -> pl.Series:
     floats = series.fill_null(np.nan).to_numpy()
     with np.errstate(invalid="ignore", over="ignore"):
         raised = floats * 10.0**exponent
-        usable = np.isfinite(raised) & (np.abs(raised) < min(_EXACT_FLOAT, 10.0 ** (MOST_DIGITS + exponent)))
+        usable = np.isfinite(raised) & (np.abs(raised) < _EXACT_FLOAT)
         raised = np.where(usable, raised, 0.0)
         nearest = np.rint(raised)
         # x is the float of a decimal with that many places if dividing the whole number gives x back
@@ -119,4 +119,4 @@ def _rounded(
 def minor_of_whole(values: pl.Expr, exponent: int) -> pl.Expr:
     """Minor units of whole major units."""
     wide = values.cast(pl.Int64, strict=False)
-    return pl.when(wide.abs() <= 10**MOST_DIGITS).then(wide * 10**exponent)
+    return pl.when(wide.abs() < 10 ** (MOST_DIGITS - exponent)).then(wide * 10**exponent)

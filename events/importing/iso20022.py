@@ -243,11 +243,7 @@ class _Reader:
             column.append(value)
             if value is not None:
                 self._seen.add(name)
-        # let go of the transaction and of everything before it: memory stays that of one transaction
-        element.clear()
-        parent = element.getparent()
-        while parent is not None and element.getprevious() is not None:
-            del parent[0]
+        _release(element)
 
     def _count(self, found: dict[str, str]) -> None:
         self._tally.transactions += 1
@@ -290,6 +286,16 @@ class _Reader:
         self._columns = [[] for _ in self._names]
         self.numbers = []
         return Batch(frame, [], share, notes)
+
+
+def _release(element: Any) -> None:
+    """Lets go of a finished element and of all that stands before it: what is held stays that of one transaction."""
+    element.clear()
+    while element is not None:
+        parent = element.getparent()
+        while parent is not None and element.getprevious() is not None:
+            del parent[0]
+        element = parent
 
 
 def _local(tag: str) -> str:

@@ -39,7 +39,17 @@ ROW: Final = "#row"
 
 _TOP_KEYS: Final = ("title", "summary", "source", "basis", "format", "reader", "where", "record")
 _READER_KEYS: Final[dict[str, tuple[str, ...]]] = {
-    "csv": ("delimiter", "quote", "escape", "encoding", "header", "columns", "skip_lines", "null"),
+    "csv": (
+        "delimiter",
+        "quote",
+        "escape",
+        "encoding",
+        "header",
+        "columns",
+        "skip_lines",
+        "multiline",
+        "null",
+    ),
     "parquet": ("null",),
     "ndjson": ("each", "null"),
     **dict.fromkeys(ISO_FORMATS, ("null",)),
@@ -184,6 +194,7 @@ class Reader:
     header: bool = True
     columns: tuple[str, ...] = ()
     skip_lines: int = 0
+    multiline: bool = False
     each: str = ""
     nulls: tuple[str, ...] = ()
 
@@ -382,10 +393,18 @@ class _Checker:
             self.fault("reader", "header must be true or false")
         if header is False and not columns:
             self.fault("reader", "a file without a header needs its columns named: columns = [...]")
+        multiline = said.get("multiline", False)
+        if not isinstance(multiline, bool):
+            self.fault("reader", "multiline must be true or false")
+        quote, escape = self.text("reader", said, "quote", '"'), self.text("reader", said, "escape", "")
+        for key, sign in (("quote", quote), ("escape", escape)):
+            if len(sign) > 1 or not sign.isascii():
+                self.fault("reader", f"{key} must be one ASCII character, or empty for none")
         return Reader(
             delimiter=delimiter,
-            quote=self.text("reader", said, "quote", '"'),
-            escape=self.text("reader", said, "escape", ""),
+            quote=quote,
+            escape=escape,
+            multiline=multiline is True,
             encoding=encoding,
             header=bool(header),
             columns=columns,
@@ -562,6 +581,9 @@ class _Checker:
             self.fault(place, f"the constant {value!r} is of the wrong type")
         elif wanted.words:
             self.known_word(place, str(value), wanted)
+        elif isinstance(value, str) and wanted.kind in ("text", "id", "number", "any_number"):
+            if wanted.rule.refuse(value):
+                self.fault(place, f"the constant {value!r} would be refused at the door")
         elif wanted.kind == "time" and isinstance(value, str | dt.datetime):
             return self.moment(place, value)
         elif wanted.kind == "day" and isinstance(value, str):

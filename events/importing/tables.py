@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import IO, Any, Final, cast
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 import pyarrow.csv
@@ -31,6 +33,7 @@ LONGEST_LINE: Final = 2 * 1024 * 1024
 
 _NDJSON_LINES: Final = 32_768
 _OVERLONG: Final = b"(line too long)"
+_UNPAIRED: Final = b"(unpaired quote)"
 _COMPRESSED: Final = (".gz", ".bz2", ".zst")
 
 
@@ -191,15 +194,21 @@ class _Recoded(io.RawIOBase):
 
 
 class _Guarded(io.RawIOBase):
-    """A text stream in which a line beyond the limit becomes a short line that every table refuses."""
+    """A text stream in which a line that would spoil others becomes a short one that every table refuses.
 
-    def __init__(self, source: IO[bytes]) -> None:
+    Such lines are those beyond the limit, and those with a quote that does not end in its line: a parser would take
+    every line up to the next quote, however far off, for part of that value.
+    """
+
+    def __init__(self, source: IO[bytes], reader: Reader, columns: int) -> None:
         self._source = source
+        self._reader = reader
+        self._quote = ord(reader.quote) if reader.quote and not reader.multiline else None
+        self._surplus = reader.delimiter.encode() * columns  # one field more than any row may have
         self._ready = bytearray()
         self._held = b""
         self._dropping = False
         self._ended = False
-        self.overlong = 0
 
     def readable(self) -> bool:
         return True
@@ -216,7 +225,7 @@ class _Guarded(io.RawIOBase):
         data = self._source.read(1 << 20)
         if not data:
             self._ended = True
-            self._ready += self._held
+            self._ready += self._whole(self._held)
             return
         if self._dropping:
             cut = data.find(b"\n")
@@ -225,12 +234,55 @@ class _Guarded(io.RawIOBase):
             data, self._dropping = data[cut:], False
         data = self._held + data
         end = data.rfind(b"\n") + 1
-        self._ready += data[:end]
+        self._ready += self._whole(data[:end])
         self._held = data[end:]
         if len(self._held) > LONGEST_LINE:
-            self._ready += _OVERLONG
+            self._ready += _OVERLONG + self._surplus
             self._held, self._dropping = b"", True
-            self.overlong += 1
+
+    def _whole(self, lines: bytes) -> bytes:
+        """Lines with those replaced whose quotes do not end."""
+        if self._quote is None or self._reader.quote.encode() not in lines:
+            return lines
+        ends, doubtful = self._doubtful(np.frombuffer(lines, np.uint8), self._quote)
+        kept, at = [], 0
+        for number in doubtful:
+            start = int(ends[number - 1]) + 1 if number else 0
+            end = int(ends[number]) if number < len(ends) else len(lines)
+            if self._is_torn(lines[start:end]):
+                kept += [lines[at:start], _UNPAIRED, self._surplus]
+                at = end
+        return b"".join([*kept, lines[at:]])
+
+    def _doubtful(self, text: npt.NDArray[np.uint8], quote: int) -> tuple[Any, list[int]]:
+        """Where lines end, and the lines whose quotes are not plainly in pairs around values."""
+        quotes = np.flatnonzero(text == quote)
+        padded = np.concatenate(([10], text, [10]))
+        before, after = padded[quotes], padded[quotes + 2]
+        if self._reader.escape:
+            free = before != ord(self._reader.escape)
+            quotes, before, after = quotes[free], before[free], after[free]
+        ends = np.flatnonzero(text == 10)
+        line = np.searchsorted(ends, quotes)
+        edges = [ord(self._reader.delimiter), 10, 13, quote]
+        odd = np.flatnonzero(np.bincount(line, minlength=1) % 2)
+        inside = line[~(np.isin(before, edges) | np.isin(after, edges))]
+        return ends, sorted({*odd.tolist(), *inside.tolist()})
+
+    def _is_torn(self, line: bytes) -> bool:
+        reader = self._reader
+        try:
+            rows = csv.reader(
+                [line.decode("utf-8", "replace")],
+                delimiter=reader.delimiter,
+                quotechar=reader.quote,
+                escapechar=reader.escape or None,
+                strict=True,
+            )
+            next(rows, None)
+        except csv.Error as fault:
+            return "unexpected end" in str(fault)
+        return False
 
 
 class _BadRows:
@@ -240,8 +292,13 @@ class _BadRows:
         self.found: list[tuple[int, str]] = []
 
     def __call__(self, row: Any) -> str:
-        if row.text == _OVERLONG.decode():
+        if row.text.startswith(_OVERLONG.decode()):
             says = f"is longer than {LONGEST_LINE} bytes"
+        elif row.text.startswith(_UNPAIRED.decode()):
+            says = (
+                'has a quote that does not end in its line; if the file does not quote, say quote = "" under [reader], '
+                "if values hold line breaks, multiline = true"
+            )
         else:
             says = f"has {row.actual_columns} fields where {row.expected_columns} were expected"
         self.found.append((row.number, says))
@@ -254,17 +311,18 @@ def _read_csv(path: Path, wanted: ImportMap) -> Iterator[Batch]:
     is_utf8 = codecs.lookup(reader.encoding).name == "utf-8"
     if not is_utf8:
         stream = cast(IO[bytes], _Recoded(stream, reader.encoding))
-    text = cast(IO[bytes], io.BufferedReader(_Guarded(stream), 1 << 18))
+        stream = cast(IO[bytes], io.BufferedReader(cast(io.RawIOBase, stream)))
     bad = _BadRows()
     with counted:
         try:
-            head = _head(path, text, reader)
+            head = _head(path, stream, reader)
             names = _columns(path, wanted, head)
             if len(set(head)) != len(head):
                 twice = sorted({name for name in head if head.count(name) > 1})
                 raise SourceError(
                     f"{path.name} has more than one column {', '.join(map(repr, twice))}; rename one"
                 )
+            text = cast(IO[bytes], io.BufferedReader(_Guarded(stream, reader, len(head)), 1 << 18))
             yield from _csv_batches(path, wanted, text, head, names, bad, counted)
         except BROKEN as fault:
             if isinstance(fault, pa.ArrowException):
@@ -284,12 +342,12 @@ def _not_csv(path: Path, fault: Exception) -> SourceError:
 def _head(path: Path, text: IO[bytes], reader: Reader) -> list[str]:
     """The columns' names: the file's first line, or the map's list when there is no header."""
     for _ in range(reader.skip_lines):
-        text.readline()
+        text.readline(LONGEST_LINE)
     if not reader.header:
         return list(reader.columns)
     line = b"\n"
     while line and not line.strip():
-        line = text.readline()
+        line = text.readline(LONGEST_LINE)
     try:
         written = line.decode("utf-8-sig").strip("\r\n")
     except UnicodeDecodeError as fault:
@@ -330,7 +388,7 @@ def _csv_batches(
                 delimiter=reader.delimiter,
                 quote_char=reader.quote or False,
                 escape_char=reader.escape or False,
-                newlines_in_values=bool(reader.quote),
+                newlines_in_values=reader.multiline,
                 invalid_row_handler=bad,
             ),
             convert_options=pyarrow.csv.ConvertOptions(
