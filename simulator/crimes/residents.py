@@ -1,0 +1,55 @@
+"""Who lives where: people in the order of their towns, so that a crime finds its customers and victims nearby."""
+
+from typing import Final
+
+import numpy as np
+
+from simulator.arrays import Flags, Floats, Ints
+from simulator.identifiers import mix
+from simulator.world import World
+
+ENGLAND_AND_WALES: Final = 2
+"""The first two of `geography.NATIONS`."""
+
+
+class Residents:
+    """The world's people by town."""
+
+    def __init__(self, world: World) -> None:
+        towns = len(world.geography.town_name)
+        self.world = world
+        self._order = np.argsort(world.people.town, kind="stable")
+        self._count = np.bincount(world.people.town, minlength=towns)
+        self._start = np.cumsum(self._count) - self._count
+
+    def in_towns(self, towns: Ints) -> Ints:
+        """Everyone who lives in these towns, town by town."""
+        if len(towns) == 0:
+            return np.empty(0, dtype=np.int64)
+        return np.concatenate([self._order[self._start[t] : self._start[t] + self._count[t]] for t in towns])
+
+    def near(self, town: int, fits: Flags, wanted: int) -> Ints:
+        """At least `wanted` people who fit from the towns nearest to one (all who fit when there are fewer)."""
+        nearest = np.argsort(self.world.geography.distances(town), kind="stable")
+        nearest = nearest[self._count[nearest] > 0]
+        people = np.cumsum(self._count[nearest])
+        take = 1
+        while True:
+            reach = int(np.searchsorted(people, take * wanted))
+            found = self.in_towns(nearest[: reach + 1])
+            found = found[fits[found]]
+            if len(found) >= wanted or reach >= len(nearest):
+                return found
+            take *= 2
+
+    def appetite(self, people: Ints, purpose: int) -> Floats:
+        """How prone each person is to something: a heavy tail, the same whenever it is asked."""
+        hashed = mix(people + (purpose + 1) * 1_000_003 + self.world.seed * 7_919)
+        share = (hashed >> np.uint64(11)).astype(np.float64) / 2.0**53
+        return np.asarray((-np.log1p(-share)) ** 2 + 1e-3, dtype=np.float64)
+
+
+def choose(rng: np.random.Generator, people: Ints, weights: Floats, n: int) -> Ints:
+    """`n` different people, each as likely as its weight (all of them when there are fewer), likeliest first."""
+    keys = np.log(-np.log(rng.random(len(people)) + 1e-300) + 1e-300) - np.log(weights)
+    return people[np.argsort(keys, kind="stable")[:n]]
