@@ -121,7 +121,7 @@ FRAMES: Final[dict[str, Schema]] = {
 }
 
 
-ABSENT_OF: Final[dict[type[pl.DataType], object]] = {
+ABSENT_OF: Final[dict[pl.DataType | type[pl.DataType], float | int | str]] = {
     pl.UInt8: 0,
     pl.UInt16: 0,
     pl.UInt32: 0,
@@ -138,7 +138,8 @@ def column(frame: pl.DataFrame, stream: str, name: str) -> pl.Series:
     if name in frame.columns:
         return frame[name]
     dtype = FRAMES[stream][name]
-    return pl.repeat(ABSENT_OF[dtype], frame.height, dtype=dtype, eager=True).alias(name)  # type: ignore[index]
+    values: pl.Series = pl.repeat(ABSENT_OF[dtype], frame.height, dtype=dtype, eager=True)  # type: ignore[arg-type]
+    return values.alias(name)
 
 
 def empty(stream: str) -> pl.DataFrame:

@@ -52,7 +52,7 @@ from features.program import (
     WINDOW_MAX,
     WINDOW_MIN,
 )
-from features.rows import Flag
+from features.rows import Flag, Role
 
 PAIR = np.dtype(
     [
@@ -70,6 +70,7 @@ PAIR = np.dtype(
 _HOUR_US = 3_600_000_000
 _DAY_US = 24 * _HOUR_US
 _PREPAID = int(Flag.PREPAID)
+_PEEK = int(Role.PEEK)
 _NEVER = -1
 _ENOUGH_PAST = 5.0  # a deviation needs a past: fewer events than this tell nothing of what is usual
 _SD_FLOOR = (
@@ -250,6 +251,9 @@ def advance(  # type: ignore[no-untyped-def]
     for i in range(len(rows)):
         row = rows[i]
         s = slots[i]
+        if s < 0:  # looked at, but never seen
+            out[i, :] = np.nan
+            continue
         clock = max(np.int64(state[s, 0]), row.ts)
         bits = _chosen(row, selections, x, i, state, s)
         late = False
@@ -422,9 +426,10 @@ def advance(  # type: ignore[no-untyped-def]
         for r in range(n_rel):
             if at_pair[r] >= 0:
                 pairs[at_pair[r]].last = max(pairs[at_pair[r]].last, row.ts)
-        state[s, 0] = clock
-        state[s, 1] = max(state[s, 1], np.float64(row.recorded))
-        state[s, 2] += 1.0
+        if row.role != _PEEK:
+            state[s, 0] = clock
+            state[s, 1] = max(state[s, 1], np.float64(row.recorded))
+            state[s, 2] += 1.0
 
         for j in range(len(reads)):
             read = reads[j]
@@ -475,6 +480,22 @@ def advance(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
+def usual_values(values, slots, state, base, rate, before):  # type: ignore[no-untyped-def]
+    """What was usual of each value before each row: a running mean an entity keeps, (count, mean) from column `base`."""
+    for i in range(len(values)):
+        s = slots[i]
+        for j in range(values.shape[1]):
+            k = base + 2 * j
+            n = state[s, k]
+            before[i, j] = state[s, k + 1] if n > 0.0 else np.nan
+            v = values[i, j]
+            if math.isnan(v):
+                continue
+            state[s, k] = n + 1.0
+            state[s, k + 1] += max(1.0 / (n + 1.0), rate) * (v - state[s, k + 1])
+
+
+@njit(cache=True)
 def slots_of(rows, table_hi, table_lo, table_slot, count, state, lifetime, now, entity_slots):  # type: ignore[no-untyped-def]
     """Find each row's entity in the table, giving new ones the next slot; gives (count, latest recorded time).
 
@@ -488,6 +509,8 @@ def slots_of(rows, table_hi, table_lo, table_slot, count, state, lifetime, now, 
         while True:
             slot = table_slot[at]
             if slot < 0:
+                if rows[i].role == _PEEK:
+                    break
                 table_hi[at] = hi
                 table_lo[at] = lo
                 table_slot[at] = count
@@ -496,7 +519,10 @@ def slots_of(rows, table_hi, table_lo, table_slot, count, state, lifetime, now, 
                 break
             if table_lo[at] == lo and table_hi[at] == hi:
                 if state[slot, 1] > 0.0 and np.int64(state[slot, 1]) + lifetime < now:
-                    state[slot, :] = 0.0
+                    if rows[i].role == _PEEK:
+                        slot = -1
+                    else:
+                        state[slot, :] = 0.0
                 break
             at = (at + np.uint64(1)) & mask
         entity_slots[i] = slot

@@ -66,6 +66,7 @@ service_out = number.events(
     words="calls and texts to landlines, companies and services",
     roles=[Role.OUT],
     kinds=_SPEECH,
+    having=[Flag.FINAL],
     lacking=[Flag.OTHER_MOBILE],
 )
 data = number.events("data", words="data sessions", roles=[Role.SELF], kinds=[Kind.DATA])

@@ -46,6 +46,8 @@ ROW: Final = np.dtype(
         ("age", "u1"),  # code of events.codes.AGE_BANDS, own
         ("other_class", "u1"),  # code of events.codes.NUMBER_CLASSES
         ("shadow", "u1"),  # 1: only keeps state under a new key while tokens are being rotated; never scored
+        ("side", "u1"),  # 0 payer or record's own number, 1 payee or the other number: with `seq`, whose half it is
+        ("sends", "u1"),  # 1: the party at `other` has a row of its own in this event and is told this one's half
     ]
 )
 
@@ -86,6 +88,7 @@ class Role(IntEnum):
     CELL = 12
     LINKED = 13  # a link was told of this account or number
     WATCHED = 14  # a watch list names this account or number
+    PEEK = 15  # not told of the event (its own supplier will): looked at for the other party's sake, never changed
 
 
 ENTITY_OF: Final[dict[Role, tuple[Entity, ...]]] = {

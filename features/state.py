@@ -29,8 +29,9 @@ Floats = npt.NDArray[np.float64]
 class EntityState:
     """The state of one entity kind in one shard and pass."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, extra: int = 0) -> None:
         self.program = program
+        self.width = program.width + extra  # extra columns belong to the caller, and live and die with the entity
         self.count = 0
         self.now = 0
         self.pairs_used = 0
@@ -38,7 +39,7 @@ class EntityState:
         self.table_hi = np.zeros(2 * _FIRST_ENTITIES, dtype=np.uint64)
         self.table_lo = np.zeros(2 * _FIRST_ENTITIES, dtype=np.uint64)
         self.table_slot = np.full(2 * _FIRST_ENTITIES, -1, dtype=np.int32)
-        self.state = np.zeros((_FIRST_ENTITIES, program.width), dtype=np.float64)
+        self.state = np.zeros((_FIRST_ENTITIES, self.width), dtype=np.float64)
         self.pairs = _free_pairs(_FIRST_PAIRS if len(program.relations) else 2)
 
     def take(self, rows: Rows, inputs: Floats) -> tuple[Floats, npt.NDArray[np.int64]]:
@@ -92,7 +93,7 @@ class EntityState:
         hi, lo = self._tokens()
         slot_of = np.full(max(self.count, 1), -1, dtype=np.int64)
         slot_of[order] = np.arange(len(order))
-        state = np.zeros((room, self.program.width), dtype=np.float64)
+        state = np.zeros((room, self.width), dtype=np.float64)
         state[: len(order)] = self.state[order]
         self.state = state
         self.count = len(order)
@@ -168,8 +169,8 @@ class EntityState:
         room = _FIRST_ENTITIES
         while room < self.count:
             room *= 2
-        self.state = np.zeros((room, self.program.width), dtype=np.float64)
-        self.state[: self.count] = arrays["state"].reshape(self.count, self.program.width)
+        self.state = np.zeros((room, self.width), dtype=np.float64)
+        self.state[: self.count] = arrays["state"].reshape(self.count, self.width)
         self._fill_table(hi, lo, room)
         held = arrays["pairs"].view(PAIR) if arrays["pairs"].size else np.zeros(0, dtype=PAIR)
         self.pairs, self.pairs_used = held, len(held)

@@ -1,0 +1,138 @@
+"""The first pass: each entity's own row, updated and read; the halves then go to the shards of both parties."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from features.plan import Plan
+from features.rows import SUBJECTS, Entity, Role, Rows
+from features.state import EntityState
+from flows.split import Share
+
+Floats = npt.NDArray[np.float64]
+
+THING_SUBJECT = {
+    Entity.CARD: Entity.ACCOUNT,
+    Entity.TERMINAL: Entity.ACCOUNT,
+    Entity.MERCHANT: Entity.ACCOUNT,
+    Entity.DEVICE: Entity.ACCOUNT,
+    Entity.SIM: Entity.NUMBER,
+    Entity.HANDSET: Entity.NUMBER,
+    Entity.CELL: Entity.NUMBER,
+}
+"""Whose joined row a thing's features go into."""
+
+
+@dataclass(frozen=True, slots=True)
+class Half:
+    """What one first-pass shard tells of one block of columns: which rows (seq and side) and the values."""
+
+    subject: Entity
+    block: Entity | None  # the thing it is about; none: the other party
+    keys: npt.NDArray[np.int64]
+    values: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Halves:
+    """Everything one first-pass shard sends to one second-pass shard of one tick."""
+
+    tick: int
+    count: int
+    own: dict[Entity, tuple[Rows, Floats]]
+    halves: list[Half]
+
+
+def key_of(rows: Rows) -> npt.NDArray[np.int64]:
+    """Seq, side and shadow as one number: which joined row it is."""
+    return rows["seq"] * 4 + rows["side"] * 2 + rows["shadow"]  # type: ignore[no-any-return]
+
+
+class FirstPass:
+    """One shard of the first pass."""
+
+    def __init__(self, plan: Plan, shard: int, shards: int) -> None:
+        self.plan = plan
+        self.shard = shard
+        self.shards = shards
+        self.states = {entity: EntityState(program) for entity, program in plan.first.items()}
+        self._none = np.zeros((0, 0))
+
+    def take(self, share: Share) -> dict[int, Halves]:
+        """Take a tick's rows; gives what each shard of the second pass is to get."""
+        own: dict[Entity, tuple[Rows, Floats]] = {}
+        out: dict[int, list[Half]] = {}
+        for entity in sorted(share.rows):
+            rows = share.rows[entity]
+            values, _ = self.states[entity].take(rows, self._none)
+            if entity in SUBJECTS:
+                mine = rows["role"] != Role.PEEK
+                own[entity] = (rows, values) if mine.all() else (rows[mine], values[mine])
+            self._send(entity, rows, values, out)
+        return self._packed(share.tick, own, out)
+
+    def _send(self, entity: Entity, rows: Rows, values: Floats, out: dict[int, list[Half]]) -> None:
+        subject = entity if entity in SUBJECTS else THING_SUBJECT[entity]
+        subject_plan = self.plan.subjects[subject]
+        picks = subject_plan.other_picks if entity == subject else subject_plan.thing_picks.get(entity, ())
+        sends = np.flatnonzero(rows["sends"] == 1)
+        if not len(sends):
+            return
+        shard = (rows["other_lo"][sends] & np.uint64(self.shards - 1)).astype(np.int64)
+        order = np.argsort(shard, kind="stable")
+        sends, shard = sends[order], shard[order]
+        chosen = rows[sends]
+        side = (1 - chosen["side"]) if entity == subject else 0
+        keys = chosen["seq"] * 4 + side * 2
+        told = np.ascontiguousarray(values[sends][:, list(picks)])
+        starts = np.searchsorted(shard, np.arange(self.shards + 1))
+        for to in range(self.shards):
+            lo, hi = starts[to], starts[to + 1]
+            if hi > lo:
+                block = None if entity == subject else entity
+                out.setdefault(to, []).append(Half(subject, block, keys[lo:hi], told[lo:hi]))
+
+    def _packed(
+        self, tick: int, own: dict[Entity, tuple[Rows, Floats]], out: dict[int, list[Half]]
+    ) -> dict[int, Halves]:
+        own = {entity: part for entity, part in own.items() if len(part[0])}
+        packed = {}
+        for to in sorted(out.keys() | ({self.shard} if own else set())):
+            mine = own if to == self.shard else {}
+            halves = out.get(to, [])
+            count = sum(len(h.keys) for h in halves) + sum(len(rows) for rows, _ in mine.values())
+            packed[to] = Halves(tick, count, mine, halves)
+        return packed
+
+    def dump(self) -> dict[str, npt.NDArray[Any]]:
+        """The shard's state as plain arrays."""
+        return dump_states(self.states)
+
+    def load(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
+        """Take up a dumped state."""
+        load_states(self.states, arrays)
+
+    def digest(self) -> str:
+        """A digest of what is known in this shard."""
+        return " ".join(f"{entity.name}:{state.digest()}" for entity, state in self.states.items())
+
+
+def dump_states(states: dict[Entity, EntityState]) -> dict[str, npt.NDArray[Any]]:
+    """Several entities' states as plain arrays with names."""
+    return {
+        f"{entity.name}.{name}": array
+        for entity, state in states.items()
+        for name, array in state.dump().items()
+    }
+
+
+def load_states(states: dict[Entity, EntityState], arrays: dict[str, npt.NDArray[Any]]) -> None:
+    """Take up dumped states. An entity that had no features then starts empty."""
+    for entity, state in states.items():
+        mine = {
+            name.partition(".")[2]: a for name, a in arrays.items() if name.partition(".")[0] == entity.name
+        }
+        if mine:
+            state.load(mine)

@@ -1,0 +1,494 @@
+"""The second pass: each party again, now knowing the other half; here detectors gate and score."""
+
+import json
+import math
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from numba import njit
+
+from alerts.record import Counterfactual, Fact, Fire, Reason, Subject
+from detectors.base import Detector
+from features.declare import duration
+from features.declared import CATALOGUE
+from features.kernel import usual_values
+from features.plan import Plan, SubjectPlan, feature_of
+from features.rows import Entity, Flag, Kind, Rows
+from features.state import EntityState
+from flows.errors import FlowError
+from flows.first_pass import Halves, dump_states, key_of, load_states
+from flows.split import SUBJECT_SHARDS, Expect, Rule
+from models.scorecard import Scorecard, Weights
+
+Floats = npt.NDArray[np.float64]
+
+LINKS: Final = 4
+"""An account's rows go to at most so many linked numbers; more is counted."""
+_LINK_COLUMNS: Final = 5  # the number's token in four 32-bit parts, and until when
+_USUAL_RATE: Final = 0.02
+"""What is usual follows the entity at this rate: the last fifty events or so."""
+_EVIDENCE: Final = 0.5
+"""A score of at least this share of its threshold is evidence for the other stream, if not an alert."""
+_RAIL_MCC: Final = (4112, 4111)
+_HOUR_US: Final = 3_600_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One scored row that another stream may need to know of."""
+
+    seq: int
+    ts: int
+    detector: str
+    score: float
+    threshold: float
+    subject: Subject
+    number: tuple[int, int]  # under which number's token it is kept
+    fire: Fire | None  # the alerting row itself, still without its event's id
+    linked: tuple[Subject, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What one second-pass shard tells one subject shard of one tick; sent even when empty, so that it can be counted."""
+
+    tick: int
+    evidence: tuple[Evidence, ...]
+
+
+@njit(cache=True)
+def _take_links(rows, slots, state, base, links, width):  # type: ignore[no-untyped-def]
+    """Keep up to `links` numbers of each account: the registered number of a record, and links while they last."""
+    more = 0
+    for i in range(len(rows)):
+        hi, lo = rows[i].phone_hi, rows[i].phone_lo
+        if hi == 0 and lo == 0:
+            continue
+        s = slots[i]
+        until = rows[i].value if rows[i].kind == _LINK else np.inf
+        a, b = np.float64(hi >> np.uint64(32)), np.float64(hi & np.uint64(0xFFFFFFFF))
+        c, d = np.float64(lo >> np.uint64(32)), np.float64(lo & np.uint64(0xFFFFFFFF))
+        free = -1
+        found = False
+        for k in range(links):
+            at = base + k * width
+            if (
+                state[s, at] == a
+                and state[s, at + 1] == b
+                and state[s, at + 2] == c
+                and state[s, at + 3] == d
+            ):
+                state[s, at + 4] = until
+                found = True
+                break
+            if free < 0 and (state[s, at + 4] == 0.0 or state[s, at + 4] < rows[i].ts):
+                free = at
+        if found:
+            continue
+        if free < 0:
+            more += 1
+            continue
+        state[s, free], state[s, free + 1], state[s, free + 2], state[s, free + 3] = a, b, c, d
+        state[s, free + 4] = until
+    return more
+
+
+_LINK: Final = int(Kind.LINK)
+
+
+class _Scorer:
+    """One detector at work in one shard: its scorecard and threshold as they stand at a place in the order."""
+
+    def __init__(self, detector: type[Detector], plan: SubjectPlan) -> None:
+        self.detector = detector
+        self.card = detector.scorecard()
+        self.threshold = detector.threshold
+        self.columns = [plan.columns.index(s.feature) for s in detector.signals]
+        self.gate_columns = {name: plan.columns.index(name) for name in detector.gate.meta.root_names()}
+        self.told = {name: plan.columns.index(name) for name in detector.needs()}
+
+    def obey(self, rule: Rule) -> None:
+        """Take a control row: another version of the scorecard, or another threshold."""
+        body = json.loads(rule.body or "{}")
+        if rule.kind == "activate":
+            weights = msgspec.convert(body["weights"], Weights)
+            self.card = Scorecard(self.detector.signals, weights)
+        elif rule.kind == "threshold":
+            self.threshold = float(body["threshold"])
+
+    def state(self) -> dict[str, Any]:
+        return {"weights": msgspec.to_builtins(self.card.version), "threshold": self.threshold}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.card = Scorecard(self.detector.signals, msgspec.convert(state["weights"], Weights))
+        self.threshold = float(state["threshold"])
+
+    def gated(self, joined: Floats) -> npt.NDArray[np.int64]:
+        """Rows that the gate lets through."""
+        frame = pl.DataFrame({name: joined[:, column] for name, column in self.gate_columns.items()})
+        passed = frame.select(self.detector.gate.fill_null(value=False).alias("gate")).to_series()
+        return np.flatnonzero(passed.to_numpy())
+
+
+class SecondPass:
+    """One shard of the second pass."""
+
+    def __init__(
+        self, plan: Plan, detectors: tuple[type[Detector], ...], shard: int, data_class: str = "synthetic"
+    ) -> None:
+        self.plan = plan
+        self.shard = shard
+        self.data_class = data_class
+        self.detectors = {e: [d for d in detectors if d.subject == e] for e in plan.subjects}
+        self.scorers = {
+            e: [_Scorer(d, subject_plan) for d in self.detectors[e]]
+            for e, subject_plan in plan.subjects.items()
+        }
+        self.signals = {
+            e: list(dict.fromkeys(c for scorer in scorers for c in scorer.columns))
+            for e, scorers in self.scorers.items()
+        }
+        self.states = {
+            e: EntityState(
+                p.second,
+                extra=2 * len(self.signals[e]) + (LINKS * _LINK_COLUMNS if e == Entity.ACCOUNT else 0),
+            )
+            for e, p in plan.subjects.items()
+        }
+        self.had = -1
+        self.links_not_kept = 0
+        self._open: dict[int, list[Halves]] = {}
+        self._expected: list[Expect] = []
+
+    # ---------------------------------------------------------------------------------- waiting for a tick's rows
+
+    def expect(self, expected: Expect) -> list[dict[int, Scored]]:
+        """Be told what to wait for; gives what can now be worked on."""
+        self._expected.append(expected)
+        return self._work()
+
+    def take(self, halves: Halves) -> list[dict[int, Scored]]:
+        """Take what one first-pass shard sends; gives what can now be worked on."""
+        self._open.setdefault(halves.tick, []).append(halves)
+        return self._work()
+
+    def _work(self) -> list[dict[int, Scored]]:
+        done = []
+        while self._expected:
+            expected = self._expected[0]
+            parts = self._open.get(expected.tick, [])
+            have = sum(part.count for part in parts)
+            if have > expected.count:
+                raise FlowError(
+                    f"shard {self.shard} got {have} rows of tick {expected.tick} and expected {expected.count}"
+                )
+            if have < expected.count:
+                break
+            if expected.before != self.had:
+                raise FlowError(f"shard {self.shard} had tick {self.had} last and was told {expected.before}")
+            self._expected.pop(0)
+            self._open.pop(expected.tick, None)
+            self.had = expected.tick
+            done.append(self.work(expected, parts))
+        return done
+
+    # ---------------------------------------------------------------------------------------------- one whole tick
+
+    def work(self, expected: Expect, parts: list[Halves]) -> dict[int, Scored]:
+        """Work through one tick: join, keep, score."""
+        evidence: list[Evidence] = []
+        own = {entity: part for halves in parts for entity, part in halves.own.items()}
+        for entity in self.plan.subjects:
+            if entity in own:
+                rows, joined, usual, slots = self._joined(entity, own[entity], parts)
+                evidence += self._score(entity, rows, joined, usual, slots, expected.rules)
+            else:
+                self._obey(entity, expected.rules)
+        evidence.sort(key=lambda e: (e.seq, e.detector, e.subject.token))
+        by_shard: dict[int, list[Evidence]] = {s: [] for s in range(SUBJECT_SHARDS)}
+        for one in evidence:
+            by_shard[one.number[1] % SUBJECT_SHARDS].append(one)
+        return {s: Scored(expected.tick, tuple(found)) for s, found in by_shard.items()}
+
+    def _joined(
+        self, entity: Entity, own: tuple[Rows, Floats], parts: list[Halves]
+    ) -> tuple[Rows, Floats, Floats, npt.NDArray[np.int64]]:
+        rows, first = own
+        plan = self.plan.subjects[entity]
+        joined = np.full((len(rows), len(plan.columns)), np.nan)
+        joined[:, : plan.own] = first
+        keys = key_of(rows)
+        for halves in parts:
+            for half in halves.halves:
+                if half.subject != entity or not half.values.shape[1]:
+                    continue
+                column = plan.other_from if half.block is None else plan.things_from[half.block]
+                at = np.searchsorted(keys, half.keys)
+                joined[at, column : column + half.values.shape[1]] = half.values
+        state = self.states[entity]
+        second, slots = state.take(rows, joined)
+        joined[:, plan.inputs :] = second
+        usual = np.empty((len(rows), len(self.signals[entity])))
+        base = state.program.width
+        usual_values(
+            np.ascontiguousarray(joined[:, self.signals[entity]]),
+            slots,
+            state.state,
+            base,
+            _USUAL_RATE,
+            usual,
+        )
+        if entity == Entity.ACCOUNT:
+            links = base + 2 * len(self.signals[entity])
+            self.links_not_kept += int(_take_links(rows, slots, state.state, links, LINKS, _LINK_COLUMNS))
+        return rows, joined, usual, slots
+
+    def _obey(self, entity: Entity, rules: tuple[Rule, ...]) -> None:
+        for rule in rules:
+            for scorer in self.scorers[entity]:
+                if scorer.detector.id == rule.detector:
+                    scorer.obey(rule)
+
+    def _score(
+        self,
+        entity: Entity,
+        rows: Rows,
+        joined: Floats,
+        usual: Floats,
+        slots: npt.NDArray[np.int64],
+        rules: tuple[Rule, ...],
+    ) -> list[Evidence]:
+        evidence: list[Evidence] = []
+        for scorer in self.scorers[entity]:
+            gated = scorer.gated(joined)
+            gated = gated[rows["shadow"][gated] == 0]
+            mine = [rule for rule in rules if rule.detector == scorer.detector.id]
+            start = 0
+            for rule in [*mine, None]:
+                # a control row takes effect at its place: rows before it are scored by what stood until then
+                end = len(gated) if rule is None else int(np.searchsorted(rows["seq"][gated], rule.seq))
+                evidence += self._scored(entity, scorer, rows, joined, usual, slots, gated[start:end])
+                start = end
+                if rule is not None:
+                    scorer.obey(rule)
+        return evidence
+
+    def _scored(
+        self,
+        entity: Entity,
+        scorer: _Scorer,
+        rows: Rows,
+        joined: Floats,
+        usual: Floats,
+        slots: npt.NDArray[np.int64],
+        gated: npt.NDArray[np.int64],
+    ) -> list[Evidence]:
+        if not len(gated):
+            return []
+        scores = scorer.card.score(np.ascontiguousarray(joined[gated][:, scorer.columns]))
+        found = []
+        for i, score in zip(gated, scores, strict=True):
+            if score < _EVIDENCE * scorer.threshold:
+                continue
+            row = rows[i]
+            subject = self._subject(entity, scorer.detector, row)
+            numbers = self._numbers(entity, row, slots[i])
+            linked = (
+                tuple(Subject.of("number", hi, lo) for hi, lo in numbers) if entity == Entity.ACCOUNT else ()
+            )
+            fire = None
+            if score >= scorer.threshold:
+                seen = dict(zip(self.signals[entity], usual[i], strict=True))
+                fire = self._fire(entity, scorer, row, joined[i], seen, float(score), subject, linked)
+            keep = numbers or [(int(row["own_hi"]), int(row["own_lo"]))]
+            found += [
+                Evidence(
+                    int(row["seq"]),
+                    int(row["ts"]),
+                    scorer.detector.id,
+                    float(score),
+                    scorer.threshold,
+                    subject,
+                    number,
+                    fire,
+                    linked,
+                )
+                for number in keep
+            ]
+        return found
+
+    def _subject(self, entity: Entity, detector: type[Detector], row: np.void) -> Subject:
+        kind = "account" if entity == Entity.ACCOUNT else "number"
+        minor = bool(row["flags"] & Flag.MINOR)
+        return Subject.of(
+            kind, int(row["own_hi"]), int(row["own_lo"]), "possible_victim" if minor else "unknown"
+        )
+
+    def _numbers(self, entity: Entity, row: np.void, slot: int) -> list[tuple[int, int]]:
+        """The numbers under which an event of this subject is kept: its own, or those linked to the account now."""
+        if entity == Entity.NUMBER:
+            return [(int(row["own_hi"]), int(row["own_lo"]))]
+        state = self.states[entity]
+        base = state.program.width + 2 * len(self.signals[entity])
+        found = []
+        for k in range(LINKS):
+            a, b, c, d, until = state.state[slot, base + k * _LINK_COLUMNS : base + (k + 1) * _LINK_COLUMNS]
+            if until >= float(row["ts"]) and until != 0.0:
+                found.append(((int(a) << 32) | int(b), (int(c) << 32) | int(d)))
+        return sorted(found)
+
+    # ------------------------------------------------------------------------------------------ what alerts, in full
+
+    def _fire(
+        self,
+        entity: Entity,
+        scorer: _Scorer,
+        row: np.void,
+        joined: Floats,
+        usual: dict[int, float],
+        score: float,
+        subject: Subject,
+        linked: tuple[Subject, ...],
+    ) -> Fire:
+        detector, ts = scorer.detector, int(row["ts"])
+        values = {s.feature: float(joined[c]) for s, c in zip(detector.signals, scorer.columns, strict=True)}
+        usually = {s.feature: float(usual[c]) for s, c in zip(detector.signals, scorer.columns, strict=True)}
+        contributions = scorer.card.contributions(values)
+        minor = subject.category == "possible_victim"
+        home = _code(joined[scorer.told[detector.place]]) if detector.place else 0
+        active = _code(joined[scorer.told[detector.active]]) if detector.active else 0
+        return Fire(
+            seq=int(row["seq"]),
+            ts=ts,
+            recorded_ts=int(row["recorded"]),
+            event_id="",
+            source="",
+            basis="",
+            detector=detector.id,
+            detector_version=str(detector.version),
+            model_version=scorer.card.version.version,
+            threat=detector.threat,
+            typology=detector.typology,
+            four_p=detector.four_p,
+            stream=detector.stream,
+            subject=subject,
+            score=score,
+            threshold=scorer.threshold,
+            bands=detector.bands,
+            related=(*linked, *self._other(entity, row)),
+            facts=tuple(
+                _fact(entity, name, float(joined[scorer.told[name]]), ts)
+                for name in scorer.told
+                if name not in (detector.place, detector.active)
+            ),
+            reasons=_reasons(entity, values, usually, contributions),
+            contributions=contributions,
+            intercept=scorer.card.version.intercept,
+            features=values,
+            usual={name: value for name, value in usually.items() if not math.isnan(value)},
+            counterfactual=_counterfactual(entity, scorer, values),
+            home_force=home or int(row["home"]),
+            active_forces=((active, 1.0),) if active else (),
+            current_force=int(row["force"]),
+            minor=minor,
+            rail=int(row["mcc"]) in _RAIL_MCC,
+            harm=detector.harm,
+            quiet_after_us=detector.quiet_hours * _HOUR_US,
+            data_class=self.data_class,
+        )
+
+    def _other(self, entity: Entity, row: np.void) -> tuple[Subject, ...]:
+        if not row["other_lo"] and not row["other_hi"]:
+            return ()
+        kind = "account" if entity == Entity.ACCOUNT else "number"
+        return (Subject.of(kind, int(row["other_hi"]), int(row["other_lo"])),)
+
+    # --------------------------------------------------------------------------------------------------- state as data
+
+    def dump(self) -> dict[str, npt.NDArray[Any]]:
+        """The shard's state as plain arrays."""
+        rest = {
+            "had": self.had,
+            "links_not_kept": self.links_not_kept,
+            "scorers": {s.detector.id: s.state() for scorers in self.scorers.values() for s in scorers},
+        }
+        return dump_states(self.states) | {
+            "rest": np.frombuffer(json.dumps(rest, sort_keys=True).encode(), dtype=np.uint8)
+        }
+
+    def load(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
+        """Take up a dumped state."""
+        load_states(self.states, arrays)
+        rest = json.loads(arrays["rest"].tobytes())
+        self.had, self.links_not_kept = rest["had"], rest["links_not_kept"]
+        for scorers in self.scorers.values():
+            for scorer in scorers:
+                if scorer.detector.id in rest["scorers"]:
+                    scorer.restore(rest["scorers"][scorer.detector.id])
+
+    def digest(self) -> str:
+        """A digest of what is known in this shard."""
+        parts = [f"{entity.name}:{state.digest()}" for entity, state in self.states.items()]
+        parts += [s.card.version.version for scorers in self.scorers.values() for s in scorers]
+        return " ".join(parts)
+
+
+def _code(value: float) -> int:
+    return 0 if math.isnan(value) else int(value)
+
+
+def _fact(entity: Entity, name: str, value: float, ts: int) -> Fact:
+    feature = feature_of(CATALOGUE, entity, name)
+    since = ts - duration(feature.within) if feature.within else None
+    shown = None if math.isnan(value) else (int(value) if value.is_integer() else round(value, 6))
+    return Fact(name, shown, feature.unit, since, ts)
+
+
+def _reasons(
+    entity: Entity, values: dict[str, float], usual: dict[str, float], contributions: dict[str, float]
+) -> tuple[Reason, ...]:
+    """The signals that speak for it, strongest first, each with its share of all that does."""
+    speaking = {name: part for name, part in contributions.items() if part > 0.0}
+    total = sum(speaking.values())
+    ordered = sorted(speaking.items(), key=lambda item: (-item[1], item[0]))
+    return tuple(
+        Reason(
+            name,
+            feature_of(CATALOGUE, entity, name).words,
+            _known(values[name]),
+            _known(usual[name]),
+            part / total,
+            part,
+        )
+        for name, part in ordered
+    )
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+def _counterfactual(entity: Entity, scorer: _Scorer, values: dict[str, float]) -> Counterfactual | None:
+    found = scorer.card.smallest_change(values, scorer.threshold)
+    if found is None:
+        return None
+    name, would_be = found
+    words = feature_of(CATALOGUE, entity, name).words
+    return Counterfactual(
+        name, _known(values[name]), would_be, f"it would not have alerted with {words} at {would_be:.4g}"
+    )
+
+
+def with_corroboration(fire: Fire, by: tuple[str, ...], related: tuple[Subject, ...]) -> Fire:
+    """The firing with what another stream says of the same subject."""
+    indicators = tuple(dict.fromkeys((*fire.indicators, "multi_modal")))
+    return msgspec.structs.replace(
+        fire,
+        corroborated_by=by,
+        related=tuple(dict.fromkeys((*fire.related, *related))),
+        indicators=indicators,
+    )

@@ -1,0 +1,202 @@
+"""Splitting a tick over the shards, and telling every hop what to wait for.
+
+The door knows every key of a row, so it knows how many rows each shard of the second pass will get of a tick, and
+which tick that shard had before. Both travel with the rows: a hop works on a tick only when all of it has arrived,
+and in the order of ticks, so nothing depends on interleaving or on the number of workers.
+"""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from events.ledger import Tick
+from features.rows import SUBJECTS, Entity, Role, Rows
+from flows.errors import FlowError
+from flows.roles import role_rows
+
+SUBJECT_SHARDS: Final = 4
+"""Shards of the subject hop: only gated rows go there, so a few are enough."""
+
+CONTROL_STREAMS: Final = ("control", "labels")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A control row as the shards need it: from which place in the one order on, and what."""
+
+    seq: int
+    recorded_ts: int
+    kind: str
+    detector: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """One shard's share of a tick in the first pass: each entity's rows in order."""
+
+    tick: int
+    rows: dict[Entity, Rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Expect:
+    """What a shard of a later hop is to wait for before it works on a tick."""
+
+    tick: int
+    before: int  # the tick this shard had before this one; -1: none
+    count: int  # rows (second pass) or packets (subject hop)
+    rules: tuple[Rule, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ids:
+    """What the national hop needs to name events: the tick's rows by `seq`, and its control rows."""
+
+    tick: int
+    first_seq: int
+    senders: int  # packets to wait for
+    event_id: pl.Series
+    source: pl.Series
+    basis: pl.Series
+    clock: npt.NDArray[np.int64]  # latest recorded time of any row so far, by place in the tick
+    rules: tuple[Rule, ...]
+    read_at: float  # when the tick was read, wall clock, for the latency measure only
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A tick, split: who gets what."""
+
+    tick: int
+    shares: dict[int, Share]
+    second: dict[int, Expect]
+    subject: dict[int, Expect]
+    ids: Ids
+
+
+class _Memory(msgspec.Struct):
+    second: list[int]
+    subject: list[int]
+    clock: int
+
+
+@dataclass(slots=True)
+class Splitter:
+    """Splits ticks; remembers only which tick each shard had last, and the latest recorded time."""
+
+    shards: int
+    wanted: frozenset[Entity]
+    memory: _Memory = field(init=False)
+
+    def __post_init__(self) -> None:
+        if self.shards & (self.shards - 1) or not 0 < self.shards <= 256:
+            raise FlowError(f"{self.shards} shards: choose a power of two up to 256")
+        self.memory = _Memory([-1] * self.shards, [-1] * SUBJECT_SHARDS, -(2**62))
+
+    def split(self, tick: Tick, read_at: float) -> Split:
+        """Split one tick."""
+        rows = role_rows(tick, self.wanted)
+        shares: dict[int, dict[Entity, Rows]] = {}
+        counts = np.zeros(self.shards, dtype=np.int64)
+        for entity, unordered in rows.items():
+            ordered, starts = self._ordered(unordered, tick.first_seq)
+            for shard in range(self.shards):
+                lo, hi = starts[shard], starts[shard + 1]
+                if hi > lo:
+                    shares.setdefault(shard, {})[entity] = ordered[lo:hi]
+            counts += self._coming(entity, ordered)
+        rules = _rules(tick)
+        involved = range(self.shards) if rules else [int(s) for s in np.flatnonzero(counts)]
+        second = {
+            s: Expect(tick.number, self._had(self.memory.second, s, tick.number), int(counts[s]), rules)
+            for s in involved
+        }
+        senders = len(second)
+        subject = {
+            s: Expect(tick.number, self._had(self.memory.subject, s, tick.number), senders)
+            for s in range(SUBJECT_SHARDS)
+            if senders
+        }
+        return Split(
+            tick.number,
+            {shard: Share(tick.number, by_entity) for shard, by_entity in shares.items()},
+            second,
+            subject,
+            self._ids(tick, len(subject), rules, read_at),
+        )
+
+    def _ordered(self, rows: Rows, first_seq: int) -> tuple[Rows, npt.NDArray[np.int64]]:
+        shard = (rows["own_lo"] & np.uint64(self.shards - 1)).astype(np.int64)
+        place = (rows["seq"] - first_seq) * 4 + rows["side"] * 2 + rows["shadow"]
+        order = np.argsort(shard * (1 << 40) + place, kind="stable")
+        starts = np.zeros(self.shards + 1, dtype=np.int64)
+        np.cumsum(np.bincount(shard, minlength=self.shards), out=starts[1:])
+        return rows[order], starts
+
+    def _coming(self, entity: Entity, rows: Rows) -> npt.NDArray[np.int64]:
+        """How many halves of these rows each shard of the second pass will get."""
+        mask = np.uint64(self.shards - 1)
+        counts = np.zeros(self.shards, dtype=np.int64)
+        if entity in SUBJECTS:
+            own = rows["role"] != Role.PEEK
+            counts += np.bincount((rows["own_lo"][own] & mask).astype(np.int64), minlength=self.shards)
+        sends = rows["sends"] == 1
+        return counts + np.bincount((rows["other_lo"][sends] & mask).astype(np.int64), minlength=self.shards)
+
+    def _had(self, last: list[int], shard: int, tick: int) -> int:
+        before, last[shard] = last[shard], tick
+        return before
+
+    def _ids(self, tick: Tick, senders: int, rules: tuple[Rule, ...], read_at: float) -> Ids:
+        parts = [
+            frame.select("seq", "recorded_ts", "event_id", "source", "basis")
+            for frame in tick.rows.values()
+            if frame.height
+        ]
+        named = pl.concat(parts).sort("seq") if len(parts) != 1 else parts[0]
+        clock = np.maximum.accumulate(np.concatenate(([self.memory.clock], named["recorded_ts"].to_numpy())))[
+            1:
+        ]
+        if len(clock):
+            self.memory.clock = int(clock[-1])
+        return Ids(
+            tick.number,
+            tick.first_seq,
+            senders,
+            named["event_id"],
+            named["source"],
+            named["basis"],
+            clock,
+            rules,
+            read_at,
+        )
+
+    def snapshot(self) -> bytes:
+        """What it remembers, as data."""
+        return msgspec.msgpack.encode(self.memory)
+
+    def restore(self, snapshot: bytes) -> None:
+        """Take up what it remembered."""
+        self.memory = msgspec.msgpack.decode(snapshot, type=_Memory)
+        if len(self.memory.second) != self.shards:
+            raise FlowError(
+                f"the recovery folder was made with {len(self.memory.second)} shards and the setting now says "
+                f"{self.shards}: set it back, or start with a new folder"
+            )
+
+
+def _rules(tick: Tick) -> tuple[Rule, ...]:
+    """Control rows and labels, in the one order."""
+    rules = []
+    control = tick.rows.get("control")
+    if control is not None:
+        for seq, ts, kind, detector, body in control.select(
+            "seq", "recorded_ts", "kind", "detector", "body"
+        ).iter_rows():
+            rules.append(Rule(seq, ts, kind, detector, body))
+    return tuple(sorted(rules, key=lambda rule: rule.seq))
