@@ -4,8 +4,6 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from places.forces import force
-
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 DAY_S: Final = 86_400
 SHORT_TOKEN: Final = 8
@@ -66,6 +64,8 @@ def value(number: float | str | None, unit: str = "") -> str:
 
 
 def _force(code: float) -> str:
+    from places.forces import force
+
     found = force(int(code))
     return found.name if found is not None else "not known"
 

@@ -1,7 +1,7 @@
 """`linewatch campuses`: who owns which alerts, on any day."""
 
 from datetime import UTC, date, datetime
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.text import Text
@@ -10,8 +10,9 @@ from console.errors import ConsoleError
 from console.options import Json
 from console.output import hint, say_json, say_table, screen
 from console.teaching import Example
-from places.forces import force
-from places.organisations import Directory, Organisation, organisations
+
+if TYPE_CHECKING:
+    from places.organisations import Directory, Organisation
 
 EXAMPLES: Final = (
     Example("linewatch campuses", "the campuses today, with their forces"),
@@ -34,7 +35,7 @@ def campuses(
 
     Organisations are dated data (places/data/organisations.csv): a merger is a new line there, never new code.
     """
-    directory = organisations().on(_day(on))
+    directory = _directory(on)
     chosen = directory.organisations if everyone else directory.campuses
     if json:
         for each in chosen:
@@ -53,7 +54,7 @@ def campuses(
     hint("What waits for one: linewatch alerts --campus ID")
 
 
-def described(organisation: Organisation, directory: Directory) -> dict[str, object]:
+def described(organisation: "Organisation", directory: "Directory") -> dict[str, object]:
     """An organisation as plain data."""
     return {
         "id": organisation.org_id,
@@ -74,7 +75,7 @@ def known_campus(identifier: str) -> str:
     Raises:
         ConsoleError: there is no such campus today.
     """
-    today = organisations().on(_day(None))
+    today = _directory(None)
     wanted = identifier.lower().replace(" ", "-").replace("_", "-")
     for each in today.organisations:
         if wanted in {each.org_id.lower(), each.org_id.lower().removeprefix("rcc-")}:
@@ -84,7 +85,15 @@ def known_campus(identifier: str) -> str:
     )
 
 
-def _forces(organisation: Organisation, directory: Directory) -> list[str]:
+def _directory(day: str | None) -> "Directory":
+    from places.organisations import organisations
+
+    return organisations().on(_day(day))
+
+
+def _forces(organisation: "Organisation", directory: "Directory") -> list[str]:
+    from places.forces import force
+
     codes = [
         code for code in range(1, 256)
         if (organisation.forces and code in organisation.forces) or directory.campus_of(code) is organisation
