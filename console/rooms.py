@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -23,6 +24,18 @@ def room(module: str, command: str) -> ModuleType:
             f"`linewatch {command}` needs the part `{module}`, which this build of Linewatch does not have. "
             "Install a build that has it."
         ) from missing
+
+
+def beside(module: str, command: str) -> ModuleType:
+    """A module of a folder that lies beside the rooms in the source and is not installed with them.
+
+    Raises:
+        ConsoleError: this is not a source folder, or it lacks the module.
+    """
+    source = str(Path(__file__).resolve().parent.parent)
+    if source not in sys.path:
+        sys.path.append(source)
+    return room(module, command)
 
 
 def check_own_rooms() -> None:

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 import typer
 
 from console.options import Json
-from console.rooms import room
+from console.rooms import beside
 from console.teaching import Example
 
 EXAMPLES: Final = (
@@ -27,4 +27,4 @@ def bench(
 
     Each variant is warmed up and run several times; the median and the spread are printed.
     """
-    room("bench.engine", "bench").run(only=tuple(only or ()), quick=quick, as_json=json)
+    beside("bench.engine", "bench").run(only=tuple(only or ()), quick=quick, as_json=json)
