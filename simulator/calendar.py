@@ -67,7 +67,7 @@ class Calendar:
         then = self.date(day)
         if then in (_easter(then.year) - timedelta(days=2), _easter(then.year) + timedelta(days=1)):
             return True
-        if then.weekday() == 0 and (then.month, (then.day - 1) // 7) in ((5, 0),):
+        if then.weekday() == 0 and (then.month, (then.day - 1) // 7) == (5, 0):
             return True
         if then.weekday() == 0 and then.month in (5, 8) and then.day > 24:
             return True

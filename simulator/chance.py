@@ -13,7 +13,9 @@ from simulator.arrays import Floats, Ints
 def chance(seed: int, *names: str | int) -> np.random.Generator:
     """The generator of one purpose in one world: the same seed and names give the same draws."""
     words = "\x1f".join(str(name) for name in (seed, *names)).encode()
-    return np.random.Generator(np.random.PCG64DXSM(int.from_bytes(hashlib.blake2b(words, digest_size=16).digest())))
+    return np.random.Generator(
+        np.random.PCG64DXSM(int.from_bytes(hashlib.blake2b(words, digest_size=16).digest()))
+    )
 
 
 def lognormal(rng: np.random.Generator, median: float | Floats, sigma: float | Floats, n: int) -> Floats:

@@ -22,7 +22,7 @@ from events import codes
 from simulator import identifiers
 from simulator.arrays import SECOND, Array, Flags, Floats, Ids, Ints
 from simulator.errors import SimulationError
-from simulator.records import DTYPES, NOTHING, Columns, Waiting
+from simulator.records import BASIS, DTYPES, NOTHING, STREAMS, Columns, Waiting
 from simulator.world import NONE, NUMBER_KINDS, World
 
 Many = Array | Sequence[int] | int | float
@@ -33,9 +33,12 @@ ManyFlags = Array | Sequence[bool] | bool
 _WITHHELD: Final = NUMBER_KINDS.index("withheld")
 _DAYS_IN_ID: Final = 1 << 12
 _RECORDS_IN_ID: Final = 1 << 28
-_BATCH_RAILS: Final = frozenset(codes.code_of(codes.RAILS, rail) for rail in ("bacs", "direct_debit", "standing_order"))
+_BATCH_RAILS: Final = frozenset(
+    codes.code_of(codes.RAILS, rail) for rail in ("bacs", "direct_debit", "standing_order")
+)
 _PAYEE_BANK_TELLS_TOO: Final = frozenset(
-    codes.code_of(codes.RAILS, rail) for rail in ("fps", "chaps", "bacs", "internal", "standing_order", "wallet")
+    codes.code_of(codes.RAILS, rail)
+    for rail in ("fps", "chaps", "bacs", "internal", "standing_order", "wallet")
 )
 _ACCEPTED: Final = codes.code_of(codes.STATUSES, "accepted")
 
@@ -59,10 +62,11 @@ class Diary:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.waiting = {stream: Waiting.none() for stream in ("payments", "accounts", "telecoms", "links")}
-        self.notes: dict[str, list[tuple[int, dict[str, Any]]]] = {"labels": [], "links": [], "watch": []}
-        """Rows few enough to be kept as they will be written, with the time they are recorded."""
-        self.truths: list[dict[str, Any]] = []
+        self.waiting = {stream: Waiting.none() for stream in STREAMS}
+        self.notes: list[dict[str, Any]] = []
+        """Rows of labels, links and watch, few enough to be kept as they will be written."""
+        self.truths: dict[str, dict[str, Any]] = {}
+        """What really went on, by id."""
         self.wordings: list[str] = []
         """What columns of text codes stand for."""
         self._text_codes: dict[str, int] = {}
@@ -77,10 +81,15 @@ class Diary:
     # ---- days ----------------------------------------------------------------------------------------------
     def open(self, mechanism: str, day: int) -> None:
         """What follows is told by this mechanism of this day (day -1: before the run)."""
-        self._mechanism = zlib.crc32(mechanism.encode()) & 0xFFFFFF
+        self._mechanism = self.key(mechanism)
         self._day = day
         self._count = 0
         self._not_before = self.world.calendar.midnight(max(day, 0))
+
+    @staticmethod
+    def key(mechanism: str) -> int:
+        """The number that sets a mechanism's ids apart from all others'."""
+        return zlib.crc32(mechanism.encode()) & 0xFFFFFF
 
     def close(self) -> None:
         """The day is over: what each account held after each payment can now be said."""
@@ -190,11 +199,19 @@ class Diary:
         last = {"seconds": s, "answered": 1 + answered[row]}
         if cell_end is not None:
             last["cell_end"] = cell_end[row]
-        ids = [self._add("telecoms", t, end, both | last | {"phase": _code(codes.PHASES, "complete")}, whole, 2, 20)]
+        ids = [
+            self._add(
+                "telecoms", t, end, both | last | {"phase": _code(codes.PHASES, "complete")}, whole, 2, 20
+            )
+        ]
         if not whole.all():
             starts = both | {"phase": _code(codes.PHASES, "start")}
             ids.append(self._add("telecoms", t, t, starts, ~whole, 0.2, 2))
-            ids.append(self._add("telecoms", end, end, both | last | {"phase": _code(codes.PHASES, "end")}, ~whole, 0.2, 5))
+            ids.append(
+                self._add(
+                    "telecoms", end, end, both | last | {"phase": _code(codes.PHASES, "end")}, ~whole, 0.2, 5
+                )
+            )
         return np.concatenate(ids)
 
     def texts(
@@ -449,7 +466,9 @@ class Diary:
         channels = _words(codes.CHANNELS, channel, n)
         refused = self._text_codes_of(decline, n)
         states = np.where(refused >= 0, _code(codes.STATUSES, "rejected"), _ACCEPTED)
-        till = shop * 64 + identifiers.mix(self._ids(n)).astype(np.int64) % np.maximum(businesses.terminals[shop], 1)
+        till = shop * 64 + identifiers.mix(self._ids(n)).astype(np.int64) % np.maximum(
+            businesses.terminals[shop], 1
+        )
         columns: dict[str, Any] = {
             "source": accounts.bank[a], "payment": identifiers.mix(self._ids(n)), "payer": a, "payer_known": 1,
             "amount": pence, "rail": _code(codes.RAILS, rail), "status": states, "entry_mode": entries,
@@ -507,7 +526,9 @@ class Diary:
         order = np.argsort(event)
         place = np.minimum(np.searchsorted(event[order], wanted), len(event) - 1)
         if (event[order][place] != wanted).any():
-            raise SimulationError("payment_of: a record is not one of today's payments; ask on the day it is told")
+            raise SimulationError(
+                "payment_of: a record is not one of today's payments; ask on the day it is told"
+            )
         return payment[order][place]
 
     def status(self, payment: Ids, bank: Many, status: str, ts: Many, reason: ManyWords = "FRAD") -> Ids:
@@ -593,7 +614,9 @@ class Diary:
         }  # fmt: skip
         self._note("labels", ts, source, row)
 
-    def link(self, a: str, b: str, kind: str, ts: int, *, since: int | None = None, until: int | None = None) -> None:
+    def link(
+        self, a: str, b: str, kind: str, ts: int, *, since: int | None = None, until: int | None = None
+    ) -> None:
         """Two things belong together (`registered uses lives_at owns`), known at `ts`."""
         self._note("links", ts, "registry", {"a": a, "b": b, "kind": kind, **_span(since, until)})
 
@@ -611,7 +634,9 @@ class Diary:
         self, what: str, value: str, why: str, ts: int, *, since: int | None = None, until: int | None = None
     ) -> None:
         """A number, handset or account to look out for, known at `ts`."""
-        self._note("watch", ts, "watch-list", {"what": what, "value": value, "why": why, **_span(since, until)})
+        self._note(
+            "watch", ts, "watch-list", {"what": what, "value": value, "why": why, **_span(since, until)}
+        )
 
     def truth(
         self,
@@ -641,7 +666,10 @@ class Diary:
             "from": _moment(start), "to": None if end is None else _moment(end),
             "home_force": force(home_force), "active_forces": [force(f) for f in active_forces], "note": note,
         }  # fmt: skip
-        self.truths.append({name: value for name, value in row.items() if value not in (None, "")})
+        said = {name: value for name, value in row.items() if value not in (None, "")}
+        before = self.truths.get(id, {"event_ids": []})
+        said["event_ids"] = list(dict.fromkeys([*before["event_ids"], *said["event_ids"]]))
+        self.truths[id] = said
 
     @staticmethod
     def event(id: np.uint64 | int) -> str:
@@ -659,9 +687,20 @@ class Diary:
     def _note(self, stream: str, ts: int, source: str, row: dict[str, Any]) -> None:
         self._check(np.asarray([ts]))
         when = _moment(ts)
-        head = {"event_id": f"{int(identifiers.mix(self._ids(1))[0]):016x}", "ts": when, "recorded_ts": when, "source": source}
+        ids = identifiers.mix(self._ids(1))
+        head = {
+            "event_id": f"{int(ids[0]):016x}",
+            "ts": when,
+            "recorded_ts": when,
+            "source": source,
+            "basis": BASIS,
+        }
         said = {name: value for name, value in row.items() if value not in ("", None, [])}
-        self.notes[stream].append((int(ts), head | {"basis": "synthetic-demo"} | said))
+        self.notes.append(head | said)
+        place = np.asarray([len(self.notes) - 1], dtype=np.int64)
+        self.waiting[stream].add(
+            {"event_id": ids, "recorded": _milliseconds(np.asarray([int(ts)])), "note": place}
+        )
 
     # ---- putting rows down ---------------------------------------------------------------------------------
     def _ids(self, n: int) -> Ids:
@@ -741,6 +780,8 @@ class Diary:
         if not word:
             return NONE
         if word not in self._text_codes:
+            if '"' in word or "\\" in word:
+                raise SimulationError(f"made-up text may not hold quotes or backslashes: {word!r}")
             self._text_codes[word] = len(self.wordings)
             self.wordings.append(word)
         return self._text_codes[word]
@@ -793,7 +834,10 @@ def _moment(ts: int) -> str:
 
 
 def _span(since: int | None, until: int | None) -> dict[str, str | None]:
-    return {"from": None if since is None else _moment(since), "to": None if until is None else _moment(until)}
+    return {
+        "from": None if since is None else _moment(since),
+        "to": None if until is None else _moment(until),
+    }
 
 
 def _share(ids: Ids, purpose: int) -> Floats:
@@ -805,4 +849,3 @@ def _bell(ids: Ids, purpose: int) -> Floats:
     """A normal deviate made of an id (Box and Muller)."""
     radius = np.sqrt(-2 * np.log(np.maximum(_share(ids, purpose), 1e-12)))
     return np.asarray(radius * np.cos(2 * np.pi * _share(ids, purpose + 64)))
-

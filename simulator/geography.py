@@ -71,15 +71,6 @@ class Geography:
         lon = self.cell_lon[cell_from] + share * (self.cell_lon[cell_to] - self.cell_lon[cell_from])
         return self.station_cell[nearest_stations(lat, lon)[0]]
 
-    def neighbour(self, rng: np.random.Generator, cells: Ints) -> Ints:
-        """Each cell, or sometimes another of the same town: a phone does not always hang on the nearest one."""
-        town = self.cell_town[cells]
-        moved = (rng.random(len(cells)) < 0.2) & (town >= 0)
-        other = self.town_cell[town] + (rng.random(len(cells)) * self.town_cells[town]).astype(np.int64)
-        near = np.clip(other, cells - 2, cells + 2)
-        inside = (near >= self.town_cell[town]) & (near < self.town_cell[town] + self.town_cells[town])
-        return np.where(moved & inside, near, cells)
-
 
 @cache
 def geography() -> Geography:

@@ -46,7 +46,9 @@ def from_bytes(table: Array) -> pl.Series:
     if n == 0:
         return pl.Series([], dtype=pl.String)
     offsets = np.arange(0, (n + 1) * width, width, dtype=np.int64)
-    text = pa.LargeStringArray.from_buffers(n, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(table)))
+    text = pa.LargeStringArray.from_buffers(
+        n, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(table))
+    )
     series = pl.from_arrow(text)
     assert isinstance(series, pl.Series)
     return series
@@ -132,7 +134,9 @@ def sort_codes(accounts: Ints) -> pl.Series:
 def addresses(values: Ints) -> pl.Series:
     """Addresses in the documentation net 2001:db8::/32, one for each value."""
     text = mix(values)
-    hexes = np.frombuffer((text & np.uint64(0xFFFFFFFF)).astype(">u4").tobytes().hex().encode(), dtype=np.uint8)
+    hexes = np.frombuffer(
+        (text & np.uint64(0xFFFFFFFF)).astype(">u4").tobytes().hex().encode(), dtype=np.uint8
+    )
     hexes = hexes.reshape(-1, 8)
     n = len(values)
 

@@ -27,34 +27,60 @@ class Parameters:
     """The scenario file as read: `[world]` sets these fields, the other tables are the mechanisms' own."""
 
     # who is there
-    outside_share: Annotated[float, _s(0.01, 0.04, "assumed", "Scotland and Northern Ireland, to exercise referral")]
+    outside_share: Annotated[
+        float, _s(0.01, 0.04, "assumed", "Scotland and Northern Ireland, to exercise referral")
+    ]
     household_mean: Annotated[float, _s(2.2, 2.5, "published", "ONS families and households 2024: 2.35")]
-    shift_share: Annotated[float, _s(0.12, 0.22, "published", "ONS Labour Force Survey: about one worker in six")]
-    commute_rail_share: Annotated[float, _s(0.06, 0.14, "published", "Census 2011: 10 % of commuters by rail or tube")]
-    hub_shift_share: Annotated[float, _s(0.02, 0.08, "assumed", "shift workers who travel from a city to a county")]
-    friends_mean: Annotated[float, _s(9, 20, "assumed", "telephone contacts in a year; Saramaki et al. 2014: tens")]
+    shift_share: Annotated[
+        float, _s(0.12, 0.22, "published", "ONS Labour Force Survey: about one worker in six")
+    ]
+    commute_rail_share: Annotated[
+        float, _s(0.06, 0.14, "published", "Census 2011: 10 % of commuters by rail or tube")
+    ]
+    hub_shift_share: Annotated[
+        float, _s(0.02, 0.08, "assumed", "shift workers who travel from a city to a county")
+    ]
+    friends_mean: Annotated[
+        float, _s(9, 20, "assumed", "telephone contacts in a year; Saramaki et al. 2014: tens")
+    ]
     friends_sigma: Annotated[float, _s(0.5, 0.9, "assumed", "heavy tail of degree; Onnela et al. 2007")]
-    closest_skew: Annotated[float, _s(1.8, 3.2, "derived", "top 3 contacts get 40-60 % of calls; Saramaki et al. 2014")]
+    closest_skew: Annotated[
+        float, _s(1.8, 3.2, "derived", "top 3 contacts get 40-60 % of calls; Saramaki et al. 2014")
+    ]
     # phones
-    operators: Annotated[int, _s(3, 4, "published", "three networks after the 2025 merger, and one large MVNO")]
-    prepaid_share: Annotated[float, _s(0.20, 0.30, "derived", _OFCOM + ": solves ARPU 15.79p + 5.40(1-p) = 13.24")]
-    second_phone_share: Annotated[float, _s(0.10, 0.25, "derived", _OFCOM + ": 91.1m subscriptions for 69m people")]
-    plain_phone_share: Annotated[float, _s(0.03, 0.08, "assumed", "phones without data, mostly with older people")]
+    operators: Annotated[
+        int, _s(3, 4, "published", "three networks after the 2025 merger, and one large MVNO")
+    ]
+    prepaid_share: Annotated[
+        float, _s(0.20, 0.30, "derived", _OFCOM + ": solves ARPU 15.79p + 5.40(1-p) = 13.24")
+    ]
+    second_phone_share: Annotated[
+        float, _s(0.15, 0.35, "derived", _OFCOM + ": 91.1m subscriptions for 69m people")
+    ]
+    plain_phone_share: Annotated[
+        float, _s(0.03, 0.08, "assumed", "phones without data, mostly with older people")
+    ]
     texts_a_day: Annotated[float, _s(0.45, 0.75, "derived", _OFCOM + ": 4.96bn SMS and MMS: 0.6 a day")]
     minutes_a_day: Annotated[float, _s(3.7, 5.1, "derived", _OFCOM + ": 37.11bn minutes: 4.4 a day")]
     call_minutes: Annotated[float, _s(2.0, 3.0, "assumed", "mean of an answered call")]
     call_sigma: Annotated[float, _s(1.1, 1.5, "assumed", "log-normal tail of call length")]
     unanswered_share: Annotated[float, _s(0.18, 0.35, "assumed", "attempts that nobody takes")]
     to_business_share: Annotated[float, _s(0.10, 0.22, "assumed", "calls to shops, surgeries, switchboards")]
-    from_business_a_day: Annotated[float, _s(0.10, 0.30, "assumed", "calls from switchboards, couriers, surgeries")]
+    from_business_a_day: Annotated[
+        float, _s(0.10, 0.30, "assumed", "calls from switchboards, couriers, surgeries")
+    ]
     withheld_share: Annotated[float, _s(0.15, 0.40, "assumed", "of switchboards' calls")]
     foreign_share: Annotated[float, _s(0.005, 0.02, "assumed", "calls and texts abroad")]
     a2p_a_day: Annotated[float, _s(0.3, 1.0, "assumed", "reminders, parcels, codes to each phone")]
     conversation_texts: Annotated[float, _s(2.2, 5.5, "assumed", "texts in one exchange")]
-    reply_gap: Annotated[float, _s(45, 240, "derived", "seconds, median; CollegeMsg: minutes with a heavy tail", "log")]
+    reply_gap: Annotated[
+        float, _s(45, 240, "derived", "seconds, median; CollegeMsg: minutes with a heavy tail", "log")
+    ]
     reply_sigma: Annotated[float, _s(1.2, 2.0, "derived", "CollegeMsg inter-event times")]
     mms_share: Annotated[float, _s(0.01, 0.04, "assumed", "of messages")]
-    sessions_a_day: Annotated[float, _s(2, 6, "assumed", "data records: a few to tens; the low end, to keep worlds small")]
+    sessions_a_day: Annotated[
+        float, _s(2, 6, "assumed", "data records: a few to tens; the low end, to keep worlds small")
+    ]
     megabytes_a_day: Annotated[float, _s(300, 440, "derived", _OFCOM + ": 3,087 PB: 369 MB a day")]
     updates_a_day: Annotated[float, _s(2, 5, "assumed", "location records: a few to tens; the low end")]
     topups_a_month: Annotated[float, _s(0.9, 1.8, "derived", _OFCOM + ": prepay ARPU GBP 5.40")]
@@ -69,24 +95,36 @@ class Parameters:
     day_trips_a_week: Annotated[float, _s(0.15, 0.45, "assumed", "by rail or road to another town")]
     nights_out_a_week: Annotated[float, _s(0.4, 1.2, "assumed", "evenings in town, adults under 35")]
     # banks and money
-    banks: Annotated[int, _s(5, 7, "assumed", "banks that report; the last reports both sides, the others their own")]
-    second_account_share: Annotated[float, _s(0.35, 0.6, "assumed", "adults with an account at a second bank")]
+    banks: Annotated[
+        int, _s(5, 7, "assumed", "banks that report; the last reports both sides, the others their own")
+    ]
+    second_account_share: Annotated[
+        float, _s(0.35, 0.6, "assumed", "adults with an account at a second bank")
+    ]
     joint_share: Annotated[float, _s(0.3, 0.5, "assumed", "couples with a joint account")]
     dormant_share: Annotated[float, _s(0.05, 0.15, "assumed", "second accounts hardly used")]
     cards_a_day: Annotated[float, _s(1.3, 1.8, "derived", _UKF + ": 31.4bn card payments: 1.56 an adult")]
     online_share: Annotated[float, _s(0.16, 0.28, "derived", _UKF + ": what is neither contactless nor chip")]
-    contactless_share: Annotated[float, _s(0.72, 0.86, "derived", _UKF + ": 18.9bn of 31.4bn; of those in person")]
-    card_amount: Annotated[float, _s(0.85, 1.15, "derived", _UKF + ": contactless mean GBP 15.86; scales all amounts")]
+    contactless_share: Annotated[
+        float, _s(0.72, 0.86, "derived", _UKF + ": 18.9bn of 31.4bn; of those in person")
+    ]
+    card_amount: Annotated[
+        float, _s(0.85, 1.15, "derived", _UKF + ": contactless mean GBP 15.86; scales all amounts")
+    ]
     decline_share: Annotated[float, _s(0.01, 0.04, "assumed", "card payments declined")]
     cash_a_day: Annotated[float, _s(0.04, 0.09, "derived", "LINK: about 1.3bn withdrawals: 0.07 an adult")]
     deposits_a_day: Annotated[float, _s(0.001, 0.005, "assumed", "cash paid in by persons")]
-    friend_payments_a_day: Annotated[float, _s(0.05, 0.11, "derived", _PAYUK + ": 5.1bn Faster Payments: 0.25 an adult")]
+    friend_payments_a_day: Annotated[
+        float, _s(0.05, 0.11, "derived", _PAYUK + ": 5.1bn Faster Payments: 0.25 an adult")
+    ]
     own_transfers_a_day: Annotated[float, _s(0.04, 0.09, "derived", _PAYUK + ": as above")]
     bill_payments_a_day: Annotated[float, _s(0.04, 0.09, "derived", _PAYUK + ": as above")]
     debits_a_month: Annotated[float, _s(6, 9, "derived", _PAYUK + ": 4.9bn direct debits: 7.4 an adult")]
     orders_a_month: Annotated[float, _s(0.6, 1.2, "assumed", "standing orders an adult")]
     round_share: Annotated[float, _s(0.35, 0.6, "assumed", "payments to friends of a round sum")]
-    new_payee_share: Annotated[float, _s(0.04, 0.12, "assumed", "payments by hand to somebody never paid before")]
+    new_payee_share: Annotated[
+        float, _s(0.04, 0.12, "assumed", "payments by hand to somebody never paid before")
+    ]
     logins_a_day: Annotated[float, _s(0.3, 0.9, "assumed", "to each account in use")]
     failed_login_share: Annotated[float, _s(0.02, 0.06, "assumed", "")]
     otp_share: Annotated[float, _s(0.08, 0.3, "assumed", "online card payments confirmed by a texted code")]

@@ -5,7 +5,7 @@ for what the world knows (a phone, an account, a cell); `fields` looks up and wr
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -100,7 +100,11 @@ class Waiting:
                 due.append(whole)
         self.batches = kept
         sizes = [len(columns["recorded"]) for columns in due]
-        order = np.argsort(np.concatenate([c["recorded"] for c in due]), kind="stable") if due else np.empty(0, np.int64)
+        order = (
+            np.argsort(np.concatenate([c["recorded"] for c in due]), kind="stable")
+            if due
+            else np.empty(0, np.int64)
+        )
         place = np.empty(len(order), dtype=np.int64)
         place[order] = np.arange(len(order))
         return due, list(np.split(place, np.cumsum(sizes)[:-1])) if due else []
@@ -115,9 +119,11 @@ class Waiting:
 class Writer:
     """Turns waiting rows into frames of the contract's fields."""
 
-    def __init__(self, world: World, texts: list[str]) -> None:
+    def __init__(self, world: World, texts: list[str], notes: list[dict[str, Any]], *, typed: bool) -> None:
         self.world = world
         self.texts = texts  # what columns of text codes stand for (references, reasons, networks)
+        self.notes = notes
+        self.typed = typed  # times as instants and dates as dates, not as text
         self._clock = _clock()
         self._thousandths = _table([f".{i:03d}Z" for i in range(1000)])
         self._cells = self._cell_names()
@@ -127,6 +133,8 @@ class Writer:
 
     def frame(self, stream: str, columns: Columns) -> pl.DataFrame:
         """The contract's fields of some rows of one stream."""
+        if "note" in columns:
+            return self._noted(stream, columns["note"])
         write = {"telecoms": self._telecoms, "payments": self._payments, "accounts": self._accounts}
         fields: dict[str, pl.Series] = {
             "event_id": identifiers.hexadecimal(columns["event_id"]),
@@ -137,11 +145,27 @@ class Writer:
         fields["basis"] = pl.repeat(BASIS, len(columns["event_id"]), eager=True)
         return pl.DataFrame([fields[name].alias(name) for name in SCHEMAS[stream] if name in fields])
 
+    def _noted(self, stream: str, places: Ints) -> pl.DataFrame:
+        """Rows kept as they will be written."""
+        schema = {
+            name: pl.List(pl.String) if name == "subjects" else dtype
+            for name, dtype in SCHEMAS[stream].items()
+        }
+        frame = pl.DataFrame([self.notes[int(place)] for place in places], schema=schema, strict=False)
+        moments = [name for name in ("ts", "recorded_ts", "from", "to") if name in schema]
+        if self.typed:
+            frame = frame.with_columns(
+                pl.col(name).str.to_datetime(time_unit="us", time_zone="UTC") for name in moments
+            )
+        return frame.select(name for name in frame.columns if frame[name].null_count() < frame.height)
+
     # -- small things --
     def times(self, values: Ints) -> pl.Series:
         """RFC 3339 in UTC, to the millisecond; null where not said."""
-        days, rest = np.divmod(values, 86_400_000_000)
         said = values != NOTHING
+        if self.typed:
+            return _where(pl.Series(values).cast(pl.Datetime("us", "UTC")), said)
+        days, rest = np.divmod(values, 86_400_000_000)
         days = np.where(said, days, 0)
         known, which = np.unique(days, return_inverse=True)
         dates = _table([f"{np.datetime64(int(day), 'D')}T" for day in known])
@@ -150,7 +174,8 @@ class Writer:
         return _where(identifiers.from_bytes(text), said)
 
     def _dates(self, days: Ints) -> pl.Series:
-        return pl.Series(days.astype(np.int32)).cast(pl.Date).cast(pl.String)
+        dates = pl.Series(days.astype(np.int32)).cast(pl.Date)
+        return dates if self.typed else dates.cast(pl.String)
 
     def _words(self, words: codes.Words, values: Array) -> pl.Series:
         """The words of codes, null for 0."""
@@ -165,7 +190,9 @@ class Writer:
         text = identifiers.mobile_numbers(there, self.world.seed)
         fixed = self.world.phones.text[there]
         if (fixed >= 0).any():
-            named = pl.Series(self.world.number_texts, dtype=pl.String).gather(np.maximum(fixed, 0).astype(np.uint32))
+            named = pl.Series(self.world.number_texts, dtype=pl.String).gather(
+                np.maximum(fixed, 0).astype(np.uint32)
+            )
             text = named.zip_with(pl.Series(fixed >= 0), text)
         return _where(text, phones >= 0)
 
@@ -195,7 +222,12 @@ class Writer:
             "imsi": identifiers.imsis(c["sim"]),
             "imei": _where(identifiers.imeis(np.maximum(c["handset"], 0)), c["handset"] >= 0),
         }
-        words = {"direction": codes.DIRECTIONS, "phase": codes.PHASES, "ingress": codes.INGRESSES, "channel": codes.CHANNELS}
+        words = {
+            "direction": codes.DIRECTIONS,
+            "phase": codes.PHASES,
+            "ingress": codes.INGRESSES,
+            "channel": codes.CHANNELS,
+        }
         out |= {name: self._words(of, c[name]) for name, of in words.items() if name in c}
         if "other" in c:
             out["other_number"] = self._numbers(c["other"])
@@ -217,16 +249,25 @@ class Writer:
             out["previous_iccid"] = identifiers.iccids(c["previous_sim"])
         if "previous_handset" in c:
             out["previous_imei"] = identifiers.imeis(c["previous_handset"])
-        for name, field in (("seconds", "duration_s"), ("up", "bytes_up"), ("down", "bytes_down"), ("amount", "amount_minor")):
+        for name, field in (
+            ("seconds", "duration_s"),
+            ("up", "bytes_up"),
+            ("down", "bytes_down"),
+            ("amount", "amount_minor"),
+        ):
             if name in c:
                 out[field] = _where(pl.Series(c[name]), c[name] >= 0)
         if "answered" in c:
             out["answered"] = _yes_no(c["answered"])
         if "cell" in c:
-            out["cell"] = _where(self._cells.gather(np.maximum(c["cell"], 0).astype(np.uint32)), c["cell"] >= 0)
+            out["cell"] = _where(
+                self._cells.gather(np.maximum(c["cell"], 0).astype(np.uint32)), c["cell"] >= 0
+            )
             out |= self._place(c["cell"], force=c["source"] % 2 == 1)
         if "cell_end" in c:
-            out["cell_end"] = _where(self._cells.gather(np.maximum(c["cell_end"], 0).astype(np.uint32)), c["cell_end"] >= 0)
+            out["cell_end"] = _where(
+                self._cells.gather(np.maximum(c["cell_end"], 0).astype(np.uint32)), c["cell_end"] >= 0
+            )
         if "paid_by" in c:
             out["paid_by"] = self._account(c["paid_by"])
         if "visited" in c:
@@ -244,13 +285,17 @@ class Writer:
         out[f"{side}_account"] = self._account(accounts)
         out[f"{side}_agent"] = _where(identifiers.sort_codes(there), accounts >= 0)
         if known.any():
-            holder = np.where(table.holder[there] >= 0, table.holder[there], 2**31 + np.maximum(table.business[there], 0))
+            holder = np.where(
+                table.holder[there] >= 0, table.holder[there], 2**31 + np.maximum(table.business[there], 0)
+            )
             party = identifiers.from_bytes(identifiers.digits(holder, 10, "cust-"))
             out[f"{side}_party"] = _where(party, known)
             out[f"{side}_phone"] = self._numbers(np.where(known, table.phone[there], -1))
             out[f"{side}_age_band"] = self._words(codes.AGE_BANDS, np.where(known, table.age_band[there], 0))
             out[f"{side}_opened"] = _where(self._dates(table.opened[there]), known)
-            out[f"{side}_force"] = self._forces.gather(np.where(known, table.force[there], 0).astype(np.uint32)).replace("", None)
+            out[f"{side}_force"] = self._forces.gather(
+                np.where(known, table.force[there], 0).astype(np.uint32)
+            ).replace("", None)
         return out
 
     def _payments(self, c: Columns) -> dict[str, pl.Series]:
@@ -267,12 +312,16 @@ class Writer:
             return out
         out["rail"] = self._words(codes.RAILS, c["rail"])
         out["amount_minor"] = pl.Series(c["amount"])
-        out["currency"] = pl.repeat("GBP", n, eager=True) if "currency" not in c else self._text(c["currency"])
+        out["currency"] = (
+            pl.repeat("GBP", n, eager=True) if "currency" not in c else self._text(c["currency"])
+        )
         for side in ("payer", "payee"):
             if side in c:
                 out |= self._side(side, c[side], c.get(f"{side}_known", nobody) > 0)
             if f"{side}_balance" in c:
-                out[f"{side}_balance_minor"] = _where(pl.Series(c[f"{side}_balance"]), c[f"{side}_balance"] != NOTHING)
+                out[f"{side}_balance_minor"] = _where(
+                    pl.Series(c[f"{side}_balance"]), c[f"{side}_balance"] != NOTHING
+                )
         words = {
             "channel": codes.CHANNELS, "entry_mode": codes.ENTRY_MODES, "cop": codes.COP_RESULTS, "auth": codes.AUTHS,
         }  # fmt: skip
@@ -280,12 +329,18 @@ class Writer:
         out |= {name: _yes_no(c[name]) for name in ("cop_overridden", "new_payee") if name in c}
         if "business" in c:
             merchant = np.maximum(c["business"], 0).astype(np.int64)
-            out["merchant_id"] = _where(identifiers.from_bytes(identifiers.digits(merchant, 8, "m")), c["business"] >= 0)
+            out["merchant_id"] = _where(
+                identifiers.from_bytes(identifiers.digits(merchant, 8, "m")), c["business"] >= 0
+            )
         if "mcc" in c:
-            out["mcc"] = _where(identifiers.from_bytes(identifiers.digits(np.maximum(c["mcc"], 0), 4)), c["mcc"] > 0)
+            out["mcc"] = _where(
+                identifiers.from_bytes(identifiers.digits(np.maximum(c["mcc"], 0), 4)), c["mcc"] > 0
+            )
         if "terminal" in c:
             terminal = np.maximum(c["terminal"], 0).astype(np.int64)
-            out["terminal_id"] = _where(identifiers.from_bytes(identifiers.digits(terminal, 9, "t")), c["terminal"] >= 0)
+            out["terminal_id"] = _where(
+                identifiers.from_bytes(identifiers.digits(terminal, 9, "t")), c["terminal"] >= 0
+            )
         if "card" in c:
             out["card"] = _where(identifiers.hexadecimal(identifiers.mix(c["card"]), "tok_"), c["card"] >= 0)
         out |= self._session(c)
@@ -302,7 +357,9 @@ class Writer:
     def _session(self, c: Columns) -> dict[str, pl.Series]:
         out = {}
         if "device" in c:
-            out["device_id"] = _where(identifiers.hexadecimal(identifiers.mix(c["device"]), "d"), c["device"] >= 0)
+            out["device_id"] = _where(
+                identifiers.hexadecimal(identifiers.mix(c["device"]), "d"), c["device"] >= 0
+            )
         if "ip" in c:
             out["ip"] = _where(identifiers.addresses(np.maximum(c["ip"], 0)), c["ip"] >= 0)
         return out

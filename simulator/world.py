@@ -10,7 +10,7 @@ ordinary people do does not depend on which crimes are switched on.
 
 from dataclasses import Field, dataclass, fields
 from datetime import date
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from simulator.arrays import Array, Flags, Floats, Ints
 from simulator.calendar import Calendar
 from simulator.geography import Geography
 from simulator.parameters import Parameters
+
+if TYPE_CHECKING:
+    from simulator.movement import Plan
 
 NONE: Final = -1
 """No such row."""
@@ -200,8 +203,14 @@ class World:
     businesses: Businesses
     contacts: Contacts
     number_texts: list[str]
+    inhabited: Ints  # the towns somebody lives in
+    short_codes: Ints  # rows of phones
+    foreign: Ints  # rows of phones: numbers abroad
+    subscribers: int  # the first rows of phones are people's own numbers
     native_phones: int  # phones that were there at the start: the background uses these only
     native_accounts: int
+    _plan: "Plan | None" = None
+    _plan_day: int = -999
     _issued: int = 0  # SIMs, handsets, cards and devices handed out to mechanisms so far
 
     # ---- identifiers as they are written -------------------------------------------------------------------
@@ -341,6 +350,28 @@ class World:
         return self._issued
 
     # ---- where things are ----------------------------------------------------------------------------------
+    def whereabouts(self, day: int, people: Ints, ts: Ints) -> Ints:
+        """The cells people's phones hang on at these times of a day: home, work, on the way, out, on holiday."""
+        from simulator.movement import cells_at
+
+        return cells_at(self, self.plan(day), people, ts)
+
+    def phone_cells(self, day: int, phones: Ints, ts: Ints) -> Ints:
+        """Where phones are at these times: with their owners, or at their own cell when nobody owns them."""
+        owner = self.phones.owner[phones]
+        cells = self.phones.cell[phones].copy()
+        carried = owner >= 0
+        cells[carried] = self.whereabouts(day, owner[carried], ts[carried])
+        return cells
+
+    def plan(self, day: int) -> "Plan":
+        """Everybody's movements on a day (drawn once, kept until another day is asked for)."""
+        from simulator.movement import plan_day
+
+        if self._plan is None or self._plan_day != day:
+            self._plan, self._plan_day = plan_day(self, day), day
+        return self._plan
+
     def cells_of(self, town: int) -> Ints:
         """The cells of a town."""
         first = int(self.geography.town_cell[town])

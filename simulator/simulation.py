@@ -1,0 +1,319 @@
+"""Running a made-up world: day after day, to files, or as a stream at real or scaled time.
+
+A day is told by every mechanism in turn, then everything recorded before its end is written in the order of
+recording; what is recorded later waits. So memory holds a day, and a run of seven days is the beginning of a run of
+fourteen.
+"""
+
+import pkgutil
+import sys
+import time
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from importlib import import_module
+from pathlib import Path
+from typing import Any, BinaryIO, Final, Literal
+
+import numpy as np
+import polars as pl
+
+from simulator.arrays import SECOND, Ints
+from simulator.background import ordinary_life
+from simulator.building import build_world
+from simulator.chance import chance
+from simulator.diary import Diary, Mechanism
+from simulator.errors import SimulationError
+from simulator.parameters import Parameters
+from simulator.records import STREAMS, Writer
+from simulator.world import World
+from simulator.writing import NdjsonFolder, ParquetFolder, Sink, in_order, slices, write_truth
+
+FOLDERS: Final = ("innocents", "crimes")
+"""Where mechanisms beside ordinary life are found, in the order they are told."""
+Scenario = Mapping[str, Any] | Path | str | None
+Progress = Callable[[int, int, int], None]
+"""Told after each day: days done, days in all, records written so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class SimulationSummary:
+    """What a run wrote."""
+
+    people: int
+    days: int
+    seed: int
+    start: date
+    records: Mapping[str, int]
+    held_back: int
+    """Records of the last days that would be recorded after the run's end: calls still going on, late labels."""
+    truths: int
+    sources: Mapping[str, str]
+    """Every supplier and the legs it reports (`own` or `both`), as settings have to say."""
+    parameters: Parameters = field(repr=False)
+
+    @property
+    def total(self) -> int:
+        """Records in all streams."""
+        return sum(self.records.values())
+
+
+class Simulation:
+    """One world and what goes on in it."""
+
+    def __init__(self, people: int, days: int, seed: int, start: date, scenario: Scenario = None) -> None:
+        settings = read_scenario(scenario)
+        self.world: World = build_world(people, days, seed, start, settings)
+        self.diary = Diary(self.world)
+        self.mechanisms = [*ordinary_life(), *found_mechanisms(self.world.parameters)]
+        self.records = dict.fromkeys(STREAMS, 0)
+        _no_two_alike(self.mechanisms)
+        for mechanism in self.mechanisms:
+            mechanism.begin(self.world, chance(seed, mechanism.name, "begin"))
+
+    def live(self, day: int) -> None:
+        """Let a day happen."""
+        if day == 0:
+            self._register()
+        for mechanism in self.mechanisms:
+            self.diary.open(mechanism.name, day)
+            mechanism.day(self.world, day, chance(self.world.seed, mechanism.name, day), self.diary)
+        self.diary.close()
+
+    def due(self, day: int, writer: Writer) -> Iterator[tuple[str, list[pl.DataFrame], list[Ints], Ints]]:
+        """What was recorded by the end of a day, stream by stream, in slices in the order of recording."""
+        before = self.world.calendar.midnight(day + 1)
+        for stream in STREAMS:
+            batches, places = self.diary.waiting[stream].take(before)
+            for frames, where, recorded in slices(writer, stream, batches, places):
+                self.records[stream] += len(recorded)
+                yield stream, frames, where, recorded
+
+    def writer(self, *, typed: bool) -> Writer:
+        """What turns the waiting rows into the contract's fields."""
+        return Writer(self.world, self.diary.wordings, self.diary.notes, typed=typed)
+
+    def summary(self) -> SimulationSummary:
+        """What has been written so far."""
+        world = self.world
+        return SimulationSummary(
+            people=len(world.people),
+            days=world.calendar.days,
+            seed=world.seed,
+            start=world.start,
+            records=dict(self.records),
+            held_back=sum(len(waiting) for waiting in self.diary.waiting.values()),
+            truths=len(self.diary.truths),
+            sources=sources(world.parameters),
+            parameters=world.parameters,
+        )
+
+    def _register(self) -> None:
+        """At the start every bank knows which numbers its customers registered."""
+        accounts, first = self.world.accounts, self.world.calendar.first
+        rows = np.arange(self.world.native_accounts)
+        known = rows[
+            (accounts.phone[rows] >= 0) & (accounts.holder[rows] >= 0) & (accounts.opened[rows] < first)
+        ]
+        self.diary.open("registry", -1)
+        midnight = self.world.calendar.midnight(0)
+        self.diary.links(known, accounts.phone[known], midnight, accounts.opened[known] * 86_400 * SECOND)
+
+
+def simulate(
+    people: int,
+    days: int,
+    seed: int,
+    start: date,
+    out: Path,
+    *,
+    format: Literal["ndjson", "parquet"] = "ndjson",
+    scenario: Scenario = None,
+    on_progress: Progress | None = None,
+) -> SimulationSummary:
+    """Write a made-up world: six streams to `out`, what really went on to `out/truth`.
+
+    Raises:
+        SimulationError: it cannot be built as asked.
+    """
+    run = Simulation(people, days, seed, start, scenario)
+    sink: Sink = (
+        ParquetFolder(out) if format == "parquet" else NdjsonFolder(out, run.world.parameters.bad_share)
+    )
+    writer = run.writer(typed=sink.typed)
+    try:
+        for day in range(days):
+            run.live(day)
+            for stream, frames, where, recorded in run.due(day, writer):
+                sink.write(stream, frames, where, recorded)
+            if on_progress is not None:
+                on_progress(day + 1, days, sum(run.records.values()))
+    finally:
+        sink.close()
+    write_truth(out / "truth", run.diary)
+    return run.summary()
+
+
+def stream(
+    people: int,
+    days: int,
+    seed: int,
+    start: date,
+    out: Path | None,
+    *,
+    speed: float = 1.0,
+    scenario: Scenario = None,
+    only: str | None = None,
+    to: BinaryIO | None = None,
+    now: Callable[[], float] = time.monotonic,
+    pause: Callable[[float], None] = time.sleep,
+) -> SimulationSummary:
+    """Let a made-up world happen: each record appears when it is recorded, `speed` times as fast as in life.
+
+    To growing NDJSON files in `out`, or (`out` None) to standard output: one stream when `only` names it, else all
+    of them with a field `stream` in front. `speed` 0 does not wait.
+    """
+    run = Simulation(people, days, seed, start, scenario)
+    writer = run.writer(typed=False)
+    carrier = _Lines(out, only, to if to is not None else sys.stdout.buffer)
+    begin, first = now(), run.world.calendar.midnight(0)
+    try:
+        for day in range(days):
+            run.live(day)
+            _emit(_by_time(run, day, writer), carrier, speed, first, begin, now, pause)
+            if out is not None:
+                write_truth(out / "truth", run.diary)
+    finally:
+        carrier.close()
+    return run.summary()
+
+
+class _Lines:
+    """Lines to growing files, or to one output for all streams."""
+
+    def __init__(self, out: Path | None, only: str | None, to: BinaryIO) -> None:
+        if out is not None:
+            out.mkdir(parents=True, exist_ok=True)
+            self._files = {name: (out / f"{name}.ndjson").open("wb") for name in STREAMS}
+        else:
+            self._files = {}
+        self._only, self._to = only, to
+
+    def write(self, stream: str, line: str) -> None:
+        if self._files:
+            self._files[stream].write(line.encode())
+        elif self._only is None:
+            self._to.write(f'{{"stream":"{stream}",{line[1:]}'.encode())
+        elif self._only == stream:
+            self._to.write(line.encode())
+
+    def flush(self) -> None:
+        for file in self._files.values():
+            file.flush()
+        if not self._files:
+            self._to.flush()
+
+    def close(self) -> None:
+        self.flush()
+        for file in self._files.values():
+            file.close()
+
+
+def _by_time(run: Simulation, day: int, writer: Writer) -> tuple[Ints, list[str], list[str]]:
+    """A day's lines of all streams in the order of recording: when, which stream, the line."""
+    times: list[Ints] = []
+    lines: list[pl.Series] = []
+    streams: list[str] = []
+    for name, frames, where, recorded in run.due(day, writer):
+        times.append(recorded)
+        lines.append(in_order(frames, where, run.world.parameters.bad_share))
+        streams += [name] * len(recorded)
+    when = np.concatenate(times) if times else np.empty(0, np.int64)
+    order = np.argsort(when, kind="stable")
+    text = pl.concat(lines).gather(order.astype(np.uint32)).to_list() if lines else []
+    return when[order], [streams[place] for place in order], text
+
+
+def _emit(
+    rows: tuple[Ints, list[str], list[str]],
+    carrier: _Lines,
+    speed: float,
+    first: int,
+    begin: float,
+    now: Callable[[], float],
+    pause: Callable[[float], None],
+) -> None:
+    """Write each line when its time has come."""
+    when, streams, lines = rows
+    done = 0
+    while done < len(lines):
+        if speed <= 0:
+            upto = len(lines)
+        else:
+            upto = int(np.searchsorted(when, first + int((now() - begin) * speed * SECOND), side="right"))
+        for place in range(done, upto):
+            carrier.write(streams[place], lines[place])
+        carrier.flush()
+        done = max(done, upto)
+        if done < len(lines):
+            wait = (int(when[done]) - first) / SECOND / speed - (now() - begin)
+            pause(min(max(wait, 0.01), 0.5))
+
+
+def sources(parameters: Parameters) -> dict[str, str]:
+    """Every supplier here and the legs it reports."""
+    out = {f"operator-{i + 1}": "own" for i in range(parameters.operators)}
+    out |= {f"bank-{i + 1}": "both" if i == parameters.both_bank else "own" for i in range(parameters.banks)}
+    return out | {"registry": "own", "outcomes": "own", "watch-list": "own"}
+
+
+def read_scenario(scenario: Scenario) -> Mapping[str, Any]:
+    """A scenario as a table, from a file of the user's or by the name of one that ships.
+
+    Raises:
+        SimulationError: there is no such file, or it is not TOML.
+    """
+    if scenario is None:
+        return {}
+    if isinstance(scenario, Mapping):
+        return scenario
+    path = Path(scenario)
+    shipped = Path(__file__).with_name("scenarios") / f"{scenario}.toml"
+    if not path.exists() and shipped.exists():
+        path = shipped
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        names = ", ".join(sorted(p.stem for p in shipped.parent.glob("*.toml")))
+        raise SimulationError(f"no scenario {scenario}: name a TOML file, or one of {names}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise SimulationError(f"{path} is not TOML ({error}); see docs/simulator.md") from error
+
+
+def found_mechanisms(parameters: Parameters) -> list[Mechanism]:
+    """The crimes and innocent look-alikes that ship, less those a scenario switches off (`[run] without = [...]`)."""
+    without = set(parameters.settings("run").get("without", ()))
+    found: list[Mechanism] = []
+    known: set[str] = set(FOLDERS)
+    for folder in FOLDERS:
+        package = import_module(f"simulator.{folder}")
+        for module in sorted(pkgutil.iter_modules(package.__path__), key=lambda m: m.name):
+            make = getattr(import_module(f"simulator.{folder}.{module.name}"), "mechanisms", None)
+            if make is None:
+                continue
+            known.add(module.name)
+            if not without & {folder, module.name}:
+                found += make(parameters)
+    unknown = sorted(without - known)
+    if unknown:
+        raise SimulationError(f"[run] without names {unknown[0]!r}; there are: {', '.join(sorted(known))}")
+    return found
+
+
+def _no_two_alike(mechanisms: list[Mechanism]) -> None:
+    names = [mechanism.name for mechanism in mechanisms]
+    if len({Diary.key(name) for name in [*names, "registry"]}) != len(names) + 1:
+        raise SimulationError(
+            f"two mechanisms have the same name, or names whose keys are the same: {sorted(names)}"
+        )
