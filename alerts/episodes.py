@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
+import numpy as np
 
 from alerts.errors import AlertError
 from alerts.handling import handling
@@ -346,7 +347,7 @@ class Episodes:
         others = self._others(key, fire.subject)
         _add(episode.linked, [other.alert_id for other in others])
         _add(episode.corroborated_by, fire.corroborated_by)
-        _add(episode.corroborated_by, [f"detector:{other.peak.detector}" for other in others])
+        _add(episode.corroborated_by, [f"{other.peak.stream}:{other.peak.detector}" for other in others])
 
     def _others(self, key: _Key, subject: Subject) -> list[_Episode]:
         """Other open episodes about a subject, in the order of their keys."""
@@ -564,6 +565,7 @@ def _plain(fire: Fire) -> Fire:
         threshold=float(fire.threshold),
         intercept=float(fire.intercept),
         bands=tuple(float(cut) for cut in fire.bands),
+        facts=tuple(_plain_fact(fact) for fact in fire.facts),
         reasons=tuple(_plain_reason(reason) for reason in fire.reasons),
         contributions=_floats(fire.contributions),
         features=_floats(fire.features),
@@ -573,9 +575,26 @@ def _plain(fire: Fire) -> Fire:
         home_force=int(fire.home_force),
         active_forces=tuple((int(code), float(weight)) for code, weight in fire.active_forces),
         near_forces=tuple(int(code) for code in fire.near_forces),
+        current_force=int(fire.current_force),
+        victim_force=int(fire.victim_force),
+        minor=bool(fire.minor),
+        vulnerable=bool(fire.vulnerable),
+        rail=bool(fire.rail),
+        supplier_proven=bool(fire.supplier_proven),
         clock_ts=int(fire.clock_ts),
         quiet_after_us=int(fire.quiet_after_us),
     )
+
+
+def _plain_fact(fact: Fact) -> Fact:
+    value: Any = fact.value
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float):
+        value = finite(value)
+    from_ts = None if fact.from_ts is None else int(fact.from_ts)
+    to_ts = None if fact.to_ts is None else int(fact.to_ts)
+    return Fact(fact.name, value, fact.unit, from_ts, to_ts, fact.sources)
 
 
 def _plain_reason(reason: Reason) -> Reason:

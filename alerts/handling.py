@@ -7,7 +7,9 @@ agrees and a person has said so. A grade is never raised by itself.
 
 from typing import Final
 
-from alerts.record import Fire, Handling
+import msgspec
+
+from alerts.record import Alert, Fire, Handling
 
 MARKINGS: Final = {"synthetic": "OFFICIAL", "live": "OFFICIAL-SENSITIVE"}
 INSTRUCTIONS: Final = {
@@ -26,17 +28,25 @@ CONDITIONS: Final = ("A1", "S2")
 """Covert development; consult the originator."""
 
 
-def handling(fire: Fire, confirmed: bool = False) -> Handling:
-    """The handling of an alert; `confirmed` when a person has confirmed it."""
+def handling(fire: Fire) -> Handling:
+    """The handling of an alert as the machine raises it."""
     source = "1" if fire.supplier_proven else "2"
-    inference = REVIEWED_GRADE if confirmed and fire.corroborated_by else INFERENCE_GRADE
     return Handling(
         marking=MARKINGS[fire.data_class],
         instruction=INSTRUCTIONS[fire.data_class],
-        grade=f"{source} {inference} {HANDLING_CODE}",
+        grade=f"{source} {INFERENCE_GRADE} {HANDLING_CODE}",
         source_grade=source,
         record_grade=RECORD_GRADE,
-        inference_grade=inference,
+        inference_grade=INFERENCE_GRADE,
         handling_code=HANDLING_CODE,
         conditions=CONDITIONS,
     )
+
+
+def reviewed(alert: Alert) -> Handling:
+    """The handling of an alert a person has confirmed: graded up only when another kind of evidence agrees too."""
+    independent = any(other.partition(":")[0] != alert.stream for other in alert.corroborated_by)
+    if alert.outcome != "confirmed" or not independent:
+        return alert.handling
+    grade = f"{alert.handling.source_grade} {REVIEWED_GRADE} {alert.handling.handling_code}"
+    return msgspec.structs.replace(alert.handling, inference_grade=REVIEWED_GRADE, grade=grade)

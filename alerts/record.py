@@ -209,7 +209,7 @@ class Fire(msgspec.Struct, frozen=True, kw_only=True):
     supplier_proven: bool = False
     """The data supplier is proven and the record authenticated: graded source 1, else 2."""
     corroborated_by: tuple[str, ...] = ()
-    """Other streams or detectors that say the same of this subject."""
+    """What else says the same of this subject: a stream (`telecoms`) or a detector of one (`telecoms:deal_line`)."""
     indicators: tuple[str, ...] = ()
     """From INDICATORS."""
     harm: Mapping[str, int] = {}

@@ -22,6 +22,7 @@ from sqlalchemy.pool import StaticPool
 
 from alerts import audit, cases, tables
 from alerts.errors import AlertError, NotAllowed, StoreUnavailable, UnknownAlert
+from alerts.handling import reviewed
 from alerts.outcomes import OPEN, Decision, check_name, check_outcome, check_step
 from alerts.record import Alert, from_json, to_json
 
@@ -603,23 +604,22 @@ def _whole(connection: sa.Connection, rows: Sequence[sa.RowMapping]) -> tuple[Al
     members = tables.members
     keys: dict[str, str] = {}
     for start in range(0, len(rows), 500):  # SQLite takes a limited number of values in one query
-        ids = [row["alert_id"] for row in rows[start : start + 500]]
-        query = sa.select(members.c.alert_id, members.c.case_key)
-        keys |= dict(
-            connection.execute(query.where(members.c.alert_id.in_(ids), members.c.to_ts.is_(None)))
-            .tuples()
-            .all()
-        )
-    return tuple(
-        msgspec.structs.replace(
-            from_json(row["body"]),
-            status=row["status"],
-            outcome=row["outcome"],
-            role=row["role"],
-            case_key=keys[row["alert_id"]],
-        )
-        for row in rows
+        ids = [found["alert_id"] for found in rows[start : start + 500]]
+        now = members.c.alert_id.in_(ids) & members.c.to_ts.is_(None)
+        for row in connection.execute(sa.select(members.c.alert_id, members.c.case_key).where(now)):
+            keys[row.alert_id] = row.case_key
+    return tuple(_with_people(row, keys[row["alert_id"]]) for row in rows)
+
+
+def _with_people(row: sa.RowMapping, case_key: str) -> Alert:
+    alert = msgspec.structs.replace(
+        from_json(row["body"]),
+        status=row["status"],
+        outcome=row["outcome"],
+        role=row["role"],
+        case_key=case_key,
     )
+    return msgspec.structs.replace(alert, handling=reviewed(alert))
 
 
 def _for_campus(campus: str, copied: bool) -> sa.ColumnElement[bool]:
@@ -648,7 +648,7 @@ def _state(status: str, outcome: str | None, role: str | None) -> str:
 
 def _tally(connection: sa.Connection, column: sa.ColumnElement[Any]) -> dict[str, int]:
     query = sa.select(column, sa.func.count()).where(column.is_not(None)).group_by(column).order_by(column)
-    return {str(word): int(count) for word, count in connection.execute(query).tuples()}
+    return {str(row[0]): int(row[1]) for row in connection.execute(query)}
 
 
 def _count(connection: sa.Connection, which: sa.ColumnElement[bool]) -> int:
