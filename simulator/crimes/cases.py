@@ -96,7 +96,7 @@ class Today:
 
     def hours(self, low: float, high: float, n: int) -> Ints:
         """`n` moments of the day between two hours, in order."""
-        return self.midnight + (np.sort(self.rng.uniform(low, high, n)) * HOUR).astype(np.int64)
+        return self.midnight + (np.sort(self.rng.uniform(low, max(low, high), n)) * HOUR).astype(np.int64)
 
     def within(self, since: float, until: float) -> tuple[float, float]:
         """The part of a stretch that lies in this day."""
@@ -149,6 +149,9 @@ class Cases(Generic[P, C]):
     def always(self, case: C, today: Today) -> None:
         """What goes on in a case on every day of the run, before and after it too."""
 
+    def settle(self, diary: Diary) -> None:
+        """What is told of all cases together once the day has been worked out."""
+
     def truths(self, case: C, world: World) -> list[Truth]:
         """What is true of a case."""
         raise NotImplementedError
@@ -177,6 +180,7 @@ class Cases(Generic[P, C]):
         for number, case in going_on:
             self.tell(case, Today(world, day, chance(world.seed, self.name, "day", number, day), pages, diary))
         pages.tell(diary, self.known)
+        self.settle(diary)
         for _, case in going_on:
             if case.until <= day + 1 or day == world.calendar.days - 1:
                 self._say_truth(case, world, diary, day)

@@ -23,7 +23,8 @@ from simulator.crimes.line_traffic import Orders, Today, traffic
 from simulator.crimes.pages import Pages
 from simulator.crimes.prevalence import how_many, subscriptions
 from simulator.crimes.residents import Residents
-from simulator.diary import Diary
+from simulator.diary import Diary, Mechanism
+from simulator.parameters import Parameters
 from simulator.spreads import drawn
 from simulator.world import World
 
@@ -189,3 +190,8 @@ def _note(line: Line, place: int, reign: Reign, world: World) -> dict[str, objec
         shared = line.present[place] & line.present[reign.predecessor]
         note |= {"shared_customers": int(shared.sum()), "announced": line.reigns[reign.predecessor].announced}
     return note
+
+
+def mechanisms(parameters: Parameters) -> list[Mechanism]:
+    """What this file brings to a world."""
+    return [CountyLines()]

@@ -10,6 +10,8 @@ from simulator.chance import lognormal
 from simulator.crimes.cases import Cases, Stage, Today, Truth, place_in_run
 from simulator.crimes.prevalence import subscriptions
 from simulator.crimes.wangiri import reachable, run_of_numbers
+from simulator.diary import Mechanism
+from simulator.parameters import Parameters
 from simulator.spreads import Origin, Spread
 from simulator.world import World
 
@@ -146,7 +148,7 @@ class CliSpoofing(Cases[SpoofingParameters, Centre]):
             phones = stage.world.people.phone[people]
             shown = phones[phones >= 0][:count]
         else:
-            shown = np.asarray([stage.cast.foreign(_british(rng)) for _ in range(count)])
+            shown = np.asarray([stage.cast.foreign(british_number(rng)) for _ in range(count)])
         if len(shown) == 0:
             return None
         return Centre(id, since, until, np.asarray(trunk), shown, borrowed, p.calls_an_hour * float(np.exp(0.4 * rng.standard_normal())))
@@ -181,9 +183,12 @@ class CliSpoofing(Cases[SpoofingParameters, Centre]):
         return [Truth("cli_spoofing", "cli_spoofing", numbers=numbers, note=note)]
 
 
-def _british(rng: np.random.Generator) -> str:
+def british_number(rng: np.random.Generator) -> str:
     """A British number of the ranges kept for drama: what a bank's or an office's would look like."""
     prefix = str(rng.choice(["+443069990", "+442079460", "+441214960", "+441614960", "+441632960"]))
     return f"{prefix}{int(rng.integers(0, 1000)):03d}"
 
 
+def mechanisms(parameters: Parameters) -> list[Mechanism]:
+    """What this file brings to a world."""
+    return [SubscriptionFraud(), CliSpoofing()]

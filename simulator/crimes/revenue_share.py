@@ -14,6 +14,8 @@ from simulator.chance import lognormal
 from simulator.crimes.cases import Cases, Stage, Today, Truth, place_in_run
 from simulator.crimes.prevalence import subscriptions
 from simulator.crimes.wangiri import premium_numbers, run_of_numbers
+from simulator.diary import Mechanism
+from simulator.parameters import Parameters
 from simulator.spreads import Origin, Spread
 from simulator.world import NONE, World
 
@@ -199,3 +201,8 @@ class PbxHacking(Cases[PbxParameters, Drain]):
         force = int(world.geography.town_force[case.town])
         numbers = [*case.lines.tolist(), *case.destinations.tolist()]
         return [Truth("revenue_share", "pbx_hacking", numbers=numbers, home_force=force, note={"role": "victim"})]
+
+
+def mechanisms(parameters: Parameters) -> list[Mechanism]:
+    """What this file brings to a world."""
+    return [RevenueShare(), PbxHacking()]

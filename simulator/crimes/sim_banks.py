@@ -14,6 +14,8 @@ from simulator.chance import lognormal
 from simulator.crimes.cases import Cases, Stage, Today, Truth, place_in_run
 from simulator.crimes.prevalence import subscriptions
 from simulator.crimes.wangiri import reachable
+from simulator.diary import Mechanism
+from simulator.parameters import Parameters
 from simulator.spreads import Origin, Spread
 from simulator.world import World
 
@@ -210,3 +212,8 @@ class SmishingFarm(Cases[SmishingParameters, Bank]):
         force = int(world.geography.town_force[case.town])
         numbers = [slot.phone for slot in case.slots]
         return [Truth("smishing", "smishing_farm", numbers=numbers, home_force=force, note={"sequential": case.sequential})]
+
+
+def mechanisms(parameters: Parameters) -> list[Mechanism]:
+    """What this file brings to a world."""
+    return [SimBox(), SmishingFarm()]

@@ -9,6 +9,8 @@ from simulator.arrays import MINUTE, SECOND, Ints
 from simulator.chance import lognormal
 from simulator.crimes.cases import Cases, Stage, Today, Truth, place_in_run
 from simulator.crimes.prevalence import subscriptions
+from simulator.diary import Mechanism
+from simulator.parameters import Parameters
 from simulator.spreads import Origin, Spread
 from simulator.world import World
 
@@ -120,3 +122,8 @@ def premium_numbers(rng: np.random.Generator, n: int) -> list[str]:
     """British premium-rate numbers of the range kept for drama."""
     first = int(rng.integers(0, 1000 - n))
     return [f"+4490987 90{first + i:03d}".replace(" ", "") for i in range(n)]
+
+
+def mechanisms(parameters: Parameters) -> list[Mechanism]:
+    """What this file brings to a world."""
+    return [Wangiri()]
