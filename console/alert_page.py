@@ -6,6 +6,7 @@ speaks against a hasty conclusion. Nothing is worked out anew here: all of it wa
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
@@ -14,6 +15,8 @@ from rich.text import Text
 from alerts.record import Alert, Subject
 from console import wording
 from console.output import band, indented
+
+CONFIDENCE: Final = {"L": "low", "M": "medium", "H": "high"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +37,10 @@ class About:
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """One line of an alert's history: when, who, and what was done."""
+    """One line of an alert's history: when, and what was done by whom."""
 
     ts: int
-    by: str
-    what: str
+    words: str
 
 
 def show(console: Console, alert: Alert, about: About, history: Sequence[Happening]) -> None:
@@ -86,7 +88,7 @@ def _heading(alert: Alert, about: About) -> RenderableType:
     second = Text(f"alert {alert.alert_id}   case {alert.case_key}", style="dim")
     third = Text(
         f"{wording.spoken(alert.threat)}, {wording.spoken(alert.typology)}, {alert.four_p}; "
-        f"priority {alert.priority.order:,.1f} ({alert.priority.level}, {alert.priority.confidence} confidence)"
+        f"priority {alert.priority.order:,.1f} ({alert.priority.level}, {CONFIDENCE.get(alert.priority.confidence, alert.priority.confidence)} confidence)"
     )
     fourth = Text(
         f"from {wording.when(alert.first_event_ts)} to {wording.when(alert.last_event_ts)}, "
@@ -197,7 +199,5 @@ def _made_by(alert: Alert) -> list[str]:
 
 
 def _history(alert: Alert, history: Sequence[Happening]) -> list[str]:
-    lines = [f"{wording.when(each.ts)}  {each.by}: {each.what}" for each in history]
-    if not lines:
-        lines = [f"{wording.when(alert.raised_ts)}  raised"]
-    return lines
+    lines = [f"{wording.when(each.ts)}  {each.words}" for each in history]
+    return lines or [f"{wording.when(alert.raised_ts)}  raised"]

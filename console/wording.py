@@ -60,7 +60,8 @@ def value(number: float | str | None, unit: str = "") -> str:
     if unit in TOLD:
         return TOLD[unit](number)
     text = f"{number:,.0f}" if number == round(number) or abs(number) >= 1000 else f"{number:,.3g}"
-    return f"{text} {'' if unit == 'ratio' else unit}".rstrip()
+    noun = "" if unit == "ratio" else unit.removesuffix("s") if number == 1 else unit
+    return f"{text} {noun}".rstrip()
 
 
 def _force(code: float) -> str:

@@ -130,12 +130,10 @@ def alert(
     if json:
         say_json(to_plain(found) | {"history": [_plain(each) for each in history]})
         return
-    happened = [
-        Happening(each.at, each.by, " ".join(filter(None, (each.what, each.why)))) for each in history
-    ]
+    happened = [Happening(each.at, _told(each)) for each in history]
     alert_page.show(screen(), found, about(found.detector), happened)
     hint(
-        f"\nYou decide: linewatch decide {found.alert_id[:SHORT_ID]} confirmed|innocent|unclear --by YOU --note WHY"
+        f"\nYou decide: linewatch decide {found.alert_id[:SHORT_ID]} confirmed|innocent|unclear --reason WHY"
     )
 
 
@@ -147,6 +145,14 @@ def about(detector: str) -> About:
         if each.id == detector:
             return About(each.title, (each.misses,), each.innocent, each.runbook, units(each))
     return About(wording.spoken(detector).capitalize())
+
+
+def _told(entry: "HistoryEntry") -> str:
+    if entry.kind == "revision":
+        return f"{entry.what}: {wording.spoken(entry.why)}"
+    if entry.kind == "CONSULT":
+        return f"{entry.by} looked at it: {entry.why}"
+    return f"{entry.by}: {entry.what}: {entry.why}"
 
 
 def _hex(token: str) -> str:
