@@ -358,10 +358,12 @@ class AlertStore:
         )
         if stands is not None and alert.revision <= stands:
             return "repeated"
-        for subject in alert.subjects:
+        met = [
             self._insert_missing(
                 connection, tables.subjects, alert_id=alert.alert_id, kind=subject.kind, token=subject.token
             )
+            for subject in alert.subjects
+        ]
         for kind, copy in _told(alert):
             self._insert_missing(
                 connection,
@@ -372,12 +374,15 @@ class AlertStore:
                 why=copy[1],
                 since_ts=alert.revision_ts,
             )
-        cases.place(connection, alert)
+        if any(met):  # only someone not met before can tie it to another case
+            cases.place(connection, alert)
         return "new" if stands is None else "amended"
 
-    def _insert_missing(self, connection: sa.Connection, table: sa.Table, **values: Any) -> None:
+    def _insert_missing(self, connection: sa.Connection, table: sa.Table, **values: Any) -> bool:
+        """Insert a row unless it is there; says whether it was not."""
         insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-        connection.execute(insert(table).values(**_storable(values)).on_conflict_do_nothing())
+        done = connection.execute(insert(table).values(**_storable(values)).on_conflict_do_nothing())
+        return bool(done.rowcount)
 
     def _mark(self, connection: sa.Connection, tick: int) -> None:
         """Move the watermark on; never back."""
@@ -492,7 +497,7 @@ def _engine(url: str) -> sa.Engine:
         parsed = sa.make_url(url)
         if parsed.get_backend_name() != "sqlite":
             return sa.create_engine(parsed, pool_pre_ping=True)
-    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ModuleNotFoundError) as error:
+    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ModuleNotFoundError, ValueError) as error:
         raise AlertError(
             f"the store cannot be opened ({error}); give sqlite:///FILE or postgresql://USER@HOST/NAME"
             " (PostgreSQL needs the `postgres` extra)"

@@ -286,7 +286,7 @@ def undisturbed(steps: list[Step], fire: Callable[..., Fire]) -> tuple[list[byte
 
 
 @given(steps=stories(), cuts=st.sets(st.integers(0, 40)))
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=40, deadline=None, derandomize=True)
 def test_results_do_not_depend_on_batching(fire: Any, steps: list[Step], cuts: set[int]) -> None:
     episodes, raised, ended = Episodes(), list[Alert](), list[Alert]()
     for place, step in enumerate(steps):
@@ -299,7 +299,7 @@ def test_results_do_not_depend_on_batching(fire: Any, steps: list[Step], cuts: s
 
 
 @given(steps=stories(), kills=st.sets(st.integers(0, 40)))
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=40, deadline=None, derandomize=True)
 def test_a_restart_at_any_moment_changes_nothing(fire: Any, steps: list[Step], kills: set[int]) -> None:
     episodes, seen = Episodes(), list[Alert]()
     for place, step in enumerate(steps):
@@ -311,7 +311,7 @@ def test_a_restart_at_any_moment_changes_nothing(fire: Any, steps: list[Step], k
 
 
 @given(steps=stories(), epochs=st.sets(st.integers(0, 40)))
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=40, deadline=None, derandomize=True)
 def test_a_base_and_its_changes_are_the_whole(fire: Any, steps: list[Step], epochs: set[int]) -> None:
     episodes, seen = Episodes(), list[Alert]()
     base, deltas = episodes.snapshot(), list[bytes]()
@@ -325,7 +325,7 @@ def test_a_base_and_its_changes_are_the_whole(fire: Any, steps: list[Step], epoc
 
 
 @given(steps=stories())
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=40, deadline=None, derandomize=True)
 def test_revisions_count_up_and_every_firing_is_in_exactly_one_alert(fire: Any, steps: list[Step]) -> None:
     episodes, seen = Episodes(), list[Alert]()
     for step in steps:
