@@ -23,7 +23,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from events.errors import EventError
-from events.frames import ABSENT_OF, COMMON, FRAMES, NO_TIME, column
+from events.frames import ABSENT_OF, COMMON, FRAMES, NO_TIME
 from events.rejected import Rejected
 
 Fsync = Literal["tick", "snapshot", "never"]
@@ -64,15 +64,23 @@ class Tick:
 
 def together(stream: str, frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """Frames of one stream below each other; a column that only some of them have is absent in the others' rows."""
-    present = {name for frame in frames for name in frame.columns}
-    names = [name for name in FRAMES[stream] if name in present]
-    return pl.concat([_with_columns(stream, frame, names) for frame in frames], rechunk=True)
+    types = {name: dtype for frame in frames for name, dtype in frame.schema.items()}
+    names = [name for name in FRAMES[stream] if name in types]
+    names += sorted(types.keys() - FRAMES[stream].keys())  # tokens under the key before, while it is rotated
+    return pl.concat([_with_columns(frame, names, types) for frame in frames], rechunk=True)
 
 
-def _with_columns(stream: str, frame: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
+def _with_columns(
+    frame: pl.DataFrame, names: Sequence[str], types: Mapping[str, pl.DataType]
+) -> pl.DataFrame:
     if frame.columns == names:
         return frame
-    return frame.select(column(frame, stream, name) for name in names)
+    missing = [
+        pl.repeat(ABSENT_OF[type(types[name])], frame.height, dtype=types[name], eager=True).alias(name)
+        for name in names
+        if name not in frame.columns
+    ]
+    return frame.with_columns(missing).select(names)
 
 
 def trimmed(stream: str, frame: pl.DataFrame) -> pl.DataFrame:

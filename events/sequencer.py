@@ -11,7 +11,6 @@ records do not depend on how the input was cut up. Ticks that depend on when we 
 in the ledger before they are handed out; those of files alone can be cut again from the files' offsets.
 """
 
-import hashlib
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from events import decode
 from events.codes import STREAMS
 from events.door import INTERNAL, Decoded
 from events.errors import EventError
@@ -40,7 +40,7 @@ from events.ledger import (
 )
 from events.legs import Legs
 from events.readers import CHUNK_BYTES, LINE_LIMIT, Input, Piece, Reader, open_reader
-from events.rejected import Rejected, Where
+from events.rejected import DROPPED, Rejected, Where, digest_of
 from events.repeats import Repeats
 
 __all__ = ["Input", "LedgerPaused", "Sequencer", "SequencerError", "Tick"]
@@ -55,6 +55,9 @@ SNAPSHOT_VERSION: Final = 1
 MEMORY_BYTES: Final = 32 * 1024 * 1024
 MEMORY_GRACE: Final = 64
 """How many snapshots a memory file outlives its use, so that an older snapshot can still be resumed from."""
+
+SLACK_US: Final = 2_000_000
+"""The memories count in whole seconds, so a file is kept that much beyond the horizon."""
 
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -90,7 +93,7 @@ class _Delta(msgspec.Struct, frozen=True, array_like=True):
     """An array of what repeats or legs remember: which of the two, its dtype and its bytes."""
 
     kind: str
-    dtype: list[tuple[str, str]]
+    dtype: list[tuple[str, str, tuple[int, ...]]]
     data: bytes
 
 
@@ -133,7 +136,8 @@ class _Snapshot(msgspec.Struct, frozen=True, array_like=True):
 
 
 def _packed(kind: str, array: NDArray[Any]) -> _Delta:
-    fields = [(name, array.dtype[name].str) for name in array.dtype.names or ()]
+    parts = [(name, array.dtype[name]) for name in array.dtype.names or ()]
+    fields = [(name, part.base.str, part.shape) for name, part in parts]
     return _Delta(kind, fields, np.ascontiguousarray(array).tobytes())
 
 
@@ -181,15 +185,16 @@ class _Batch:
             ),
         )  # fmt: skip
 
-    def digest(self, offset: int) -> str:
-        """The digest of the record at an offset, as it came in."""
+    def digest(self, stream: str, offset: int) -> str:
+        """The digest of the record at an offset, as the door would give it."""
+        at = offset - self.raw_start
         if isinstance(self.raw, bytes):
-            start = offset - self.raw_start
-            end = self.raw.find(b"\n", start)
-            return hashlib.sha256(self.raw[start : end if end >= 0 else None]).hexdigest()
+            end = self.raw.find(b"\n", at)
+            return digest_of(self.raw[at : end if end >= 0 else None])
         assert self.raw is not None
-        row = self.raw[offset - self.raw_start : offset - self.raw_start + 1]
-        return hashlib.sha256(row.write_json().encode()).hexdigest()
+        values = decode.conform(stream, self.raw[at : at + 1]).row(0, named=True)
+        said = {name: decode.plain_value(value) for name, value in values.items() if value is not None}
+        return digest_of(msgspec.json.encode(said, enc_hook=str))
 
 
 @dataclass(slots=True)
@@ -307,7 +312,7 @@ class _Head:
         if piece.name == name and piece.end <= boundary:
             return {}
         self._counted_before = (None, 0)
-        return dict(counts)
+        return {f"dropped.{reason}": counts[reason] for reason in DROPPED if reason in counts}
 
     # -------------------------------------------------------------------------------------------------- broken clocks
     def _waiting_ts(self) -> Ints:
@@ -420,7 +425,14 @@ class _Head:
 
     def _jumped(self, batch: _Batch, offset: int, source: str) -> Rejected:
         where = Where(batch.name, offset)
-        return Rejected(source, self.spec.stream, "time_jump", "recorded_ts", batch.digest(offset), where)
+        return Rejected(
+            source,
+            self.spec.stream,
+            "time_jump",
+            "recorded_ts",
+            batch.digest(self.spec.stream, offset),
+            where,
+        )
 
     # -------------------------------------------------------------------------------------------------- taking
     @property
@@ -617,7 +629,7 @@ class _Memory:
 
     def _expire(self, now: int) -> None:
         self._saves += 1
-        while len(self._files) > 1 and self._files[0].to_ts < now - self._horizon_us:
+        while len(self._files) > 1 and self._files[0].to_ts < now - self._horizon_us - SLACK_US:
             self._old.append((self._saves + MEMORY_GRACE, self._folder / self._files.pop(0).name))
         while self._old and self._old[0][0] <= self._saves:
             self._old.popleft()[1].unlink(missing_ok=True)

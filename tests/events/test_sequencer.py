@@ -4,6 +4,7 @@ import errno
 import heapq
 import json
 import os
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +29,7 @@ DAY = 86_400_000_000
 JUMP = 100
 LINE_LIMIT = 200
 
-modest = settings(deadline=None, derandomize=True, max_examples=60)
+modest = settings(deadline=None, derandomize=True, max_examples=25)
 
 
 class PlainDoor:
@@ -45,7 +46,11 @@ class PlainDoor:
                 rows.append(
                     {"seq": -1, "ts": record["t"], "recorded_ts": record["t"], "event_id": record["id"]}
                     | {"source": source, "basis": "", "currency": record.get("cur", "")}
-                    | {"repeat_hi": int(source[1:] or 0), "repeat_lo": int(record["id"][1:]), "place": place}
+                    | {
+                        "repeat_hi": zlib.crc32(source.encode()),
+                        "repeat_lo": int(record["id"][1:]),
+                        "place": place,
+                    }
                 )
             except (ValueError, KeyError, TypeError):
                 rejected.append(
@@ -171,12 +176,12 @@ def told(tick: Tick, *, counts: bool = True) -> Any:
     rows = {stream: (frame.columns, frame.rows()) for stream, frame in tick.rows.items()}
     rejected = [(one.source, one.reason, one.where, one.digest) for one in tick.rejected]
     # what the door drops without a trace is counted with the piece it was in; everything else has its place
-    kept = {name: count for name, count in tick.counts.items() if name != "expired"}
+    kept = {name: count for name, count in tick.counts.items() if name != "dropped.expired"}
     return tick.number, tick.first_seq, rows, rejected, kept if counts else None
 
 
 def dropped(ticks: list[Tick]) -> int:
-    return sum(tick.counts.get("expired", 0) for tick in ticks)
+    return sum(tick.counts.get("dropped.expired", 0) for tick in ticks)
 
 
 # ------------------------------------------------------------------------------------------------------ a slow reference
@@ -576,8 +581,14 @@ def test_a_missing_tick_in_the_ledger_is_said_and_not_skipped(tmp_path: Path) ->
 
 
 def test_snapshots_stay_small_and_expired_memory_goes(tmp_path: Path) -> None:
-    feed = Feed("payments", "p", (tuple(row(n, n * 10) for n in range(400)),))
-    sequencer = opened([feed.write(tmp_path)], state_dir=tmp_path / "state", horizon_us=80, tick_rows=1)
+    feed = Feed("payments", "p", (tuple(row(n, n * 10_000_000) for n in range(400)),))
+    sequencer = opened(
+        [feed.write(tmp_path)],
+        state_dir=tmp_path / "state",
+        horizon_us=80_000_000,
+        jump_us=10**9,
+        tick_rows=1,
+    )
     while sequencer.next_tick() is not None:
         snapshot = sequencer.snapshot()
 
