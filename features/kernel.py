@@ -235,6 +235,18 @@ def _chosen(row, selections, x, i, state, s):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, inline="always")
+def _party(row, field):  # type: ignore[no-untyped-def]
+    """Who or what a pair is made with; 0 when the row does not say."""
+    if field == 0:
+        return row.other_lo
+    if field == 1:
+        return row.device_lo
+    if field == 2:
+        return row.sim_lo
+    return row.place_lo
+
+
+@njit(cache=True, inline="always")
 def _logged(v, log):  # type: ignore[no-untyped-def]
     return math.log1p(max(v, 0.0)) if log else v
 
@@ -264,14 +276,7 @@ def advance(  # type: ignore[no-untyped-def]
             rel = relations[r]
             if (bits >> np.uint64(rel.selection)) & np.uint64(1) == 0:
                 continue
-            if rel.field == 0:
-                other = row.other_lo
-            elif rel.field == 1:
-                other = row.device_lo
-            elif rel.field == 2:
-                other = row.sim_lo
-            else:
-                other = row.place_lo
+            other = _party(row, rel.field)
             if other == 0:
                 continue
             at = find_pair(pairs, s, r, other)
@@ -395,10 +400,12 @@ def advance(  # type: ignore[no-untyped-def]
                 else:
                     late = True
             elif code == REPLIES:
-                if row.other_lo == 0:
+                rel = relations[cell.relation]
+                other = _party(row, rel.field)
+                if other == 0:
                     continue
-                at = find_pair(pairs, s, cell.relation, row.other_lo)
-                if pairs[at].slot < 0:
+                at = find_pair(pairs, s, cell.relation, other)
+                if pairs[at].slot < 0 or pairs[at].last + rel.lifetime < clock:
                     continue
                 asked = pairs[at].last
                 if asked != _NEVER and 0 <= row.ts - asked <= cell.gap and pairs[at].replied < asked:
@@ -441,7 +448,7 @@ def advance(  # type: ignore[no-untyped-def]
                 value = _window_sum(state, s, read.base, read.buckets, read.window, clock // read.every)
             elif code == MEAN:
                 now = clock // read.every
-                n = _window_sum(state, s, read.base2, read.buckets, read.window, now)
+                n = _window_sum(state, s, read.base2, read.buckets2, read.window, now)
                 if n > 0.0:
                     value = _window_sum(state, s, read.base, read.buckets, read.window, now) / n
             elif code == RATIO:
@@ -499,7 +506,8 @@ def usual_values(values, slots, state, base, rate, before):  # type: ignore[no-u
 def slots_of(rows, table_hi, table_lo, table_slot, count, state, lifetime, now, entity_slots):  # type: ignore[no-untyped-def]
     """Find each row's entity in the table, giving new ones the next slot; gives (count, latest recorded time).
 
-    An entity unseen for its lifetime is new again: its row of state is cleared.
+    An entity unseen for its lifetime is new again: it gets a new row of state, and with it new pairs. The old row
+    stays for the rows before this one, and goes when the table next grows.
     """
     mask = np.uint64(len(table_slot) - 1)
     for i in range(len(rows)):
@@ -522,9 +530,14 @@ def slots_of(rows, table_hi, table_lo, table_slot, count, state, lifetime, now, 
                     if rows[i].role == _PEEK:
                         slot = -1
                     else:
-                        state[slot, :] = 0.0
+                        table_slot[at] = count
+                        slot = count
+                        count += 1
                 break
             at = (at + np.uint64(1)) & mask
+        if slot >= 0 and rows[i].role != _PEEK:
+            # already now: the entity's next row may be in this same batch, and a lifetime later
+            state[slot, 1] = max(state[slot, 1], np.float64(rows[i].recorded))
         entity_slots[i] = slot
     return count, now
 

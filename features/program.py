@@ -61,6 +61,7 @@ READ: Final = np.dtype(
         ("base", "i4"),
         ("base2", "i4"),
         ("buckets", "i4"),
+        ("buckets2", "i4"),
         ("window", "i4"),
         ("every", "i8"),
         ("selection", "i4"),
@@ -99,6 +100,9 @@ _FIELD_CODES: Final = {"other": 0, "device": 1, "sim": 2, "place": 3}
 HEADER: Final = 3
 """Columns at the head of every state row: clock (latest event time), last recorded time, rows seen."""
 
+MOST_SELECTIONS: Final = 64
+"""The selections an event belongs to are the bits of one 64-bit number."""
+
 HOUR_BINS: Final = 8
 PLACE_SLOTS: Final = 4
 """Forces remembered of one entity at a time; a fifth takes the place of the rarest (space-saving counts)."""
@@ -136,6 +140,7 @@ class _Compiler:
         self.selections: list[tuple[object, ...]] = []
         self.selection_index: dict[Selection, int] = {}
         self.relations: list[tuple[int, int, int]] = []
+        self.keepers: list[dict[int, tuple[int, ...]]] = []
         self.cells: list[dict[str, object]] = []
         self.cell_index: dict[tuple[object, ...], int] = {}
         self.reads: list[dict[str, int]] = []
@@ -161,6 +166,11 @@ class _Compiler:
                 arg,
                 bound,
             )
+            if len(self.selections) == MOST_SELECTIONS:
+                raise FeatureError(
+                    f"{self.entity.name.lower()} has more than {MOST_SELECTIONS} selections of events in one pass: "
+                    "declare features on selections that are there already"
+                )
             self.selection_index[chosen] = len(self.selections)
             self.selections.append(row)
         return self.selection_index[chosen]
@@ -207,14 +217,27 @@ class _Compiler:
     def last(self, chosen: Selection) -> int:
         return self.cell(1, code=LAST, selection=self.selection(chosen))
 
-    def relation(self, chosen: Selection, field: str) -> int:
+    def relation(self, chosen: Selection, field: str, code: int = 0, keeper: tuple[int, ...] = ()) -> int:
+        """The memory of pairs that a feature needs, shared with others that need the same.
+
+        A cell that writes down more of a pair than its times (`code`) is its only keeper of that: two of a kind that
+        differ would each take the other's marks for their own.
+        """
         row = (self.selection(chosen), _FIELD_CODES[field], duration(PAIR_LIFETIME))
-        if row not in self.relations:
-            self.relations.append(row)
-        return self.relations.index(row)
+        for i, held in enumerate(self.relations):
+            if held == row and (not code or self.keepers[i].setdefault(code, keeper) == keeper):
+                return i
+        self.relations.append(row)
+        self.keepers.append({code: keeper} if code else {})
+        return len(self.relations) - 1
 
     def ring(self, code: int, feature: Feature, **more: object) -> int:
         assert feature.selection is not None
+        if code in (DISTINCT, RETURNING) and duration(feature.within) > duration(PAIR_LIFETIME):
+            raise FeatureError(
+                f"{feature.name}: {feature.within} is longer than pairs are remembered ({PAIR_LIFETIME}): "
+                "choose a shorter window"
+            )
         return self.cell(
             1 + feature.buckets,
             code=code,
@@ -247,21 +270,21 @@ class _Compiler:
             self.width,
             np.array(self.selections, dtype=SELECTION) if self.selections else np.zeros(0, SELECTION),
             np.array(self.relations, dtype=RELATION) if self.relations else np.zeros(0, RELATION),
-            _records(CELL, self.cells),
+            # the time of the last event changes after all that may look at it as it was before this one
+            _records(CELL, sorted(self.cells, key=lambda cell: cell["code"] == LAST)),
             _records(READ, reads),
         )
 
     def _placed(self, read: dict[str, int]) -> dict[str, object]:
         """A read with its cells' places, known only once every cell is."""
         placed: dict[str, object] = dict(read)
-        for name, buckets in (("cell", "buckets"), ("cell2", "")):
+        for name, buckets in (("cell", "buckets"), ("cell2", "buckets2")):
             if name in read:
                 cell = self.cells[read[name]]
                 # a burst cell keeps the time of the last burst before its ring
                 ahead = 1 if cell["code"] == BURSTS else 0
                 placed["base" if name == "cell" else "base2"] = int(str(cell["base"])) + ahead
-                if buckets:
-                    placed["buckets"] = cell["buckets"]
+                placed[buckets] = cell["buckets"]
         if read.get("source") == V_SINCE:
             placed["arg"] = self.cells[read["arg"]]["base"]
         return placed
@@ -325,14 +348,16 @@ class _Compiler:
 
     def _returning(self, feature: Feature) -> dict[str, int]:
         assert feature.selection is not None
-        relation = self.relation(feature.selection, feature.field)
+        keeper = (self.selection(feature.selection), duration(feature.gap), duration(feature.every))
+        relation = self.relation(feature.selection, feature.field, RETURNING, keeper)
         return self._window(
             feature, WINDOW, self.ring(RETURNING, feature, relation=relation, gap=duration(feature.gap))
         )
 
     def _replies(self, feature: Feature) -> dict[str, int]:
-        assert feature.other is not None
-        relation = self.relation(feature.other, feature.field)
+        assert feature.selection is not None and feature.other is not None
+        keeper = (self.selection(feature.selection), duration(feature.gap), duration(feature.every))
+        relation = self.relation(feature.other, feature.field, REPLIES, keeper)
         return self._window(
             feature, WINDOW, self.ring(REPLIES, feature, relation=relation, gap=duration(feature.gap))
         )

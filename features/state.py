@@ -31,7 +31,9 @@ class EntityState:
 
     def __init__(self, program: Program, extra: int = 0) -> None:
         self.program = program
-        self.width = program.width + extra  # extra columns belong to the caller, and live and die with the entity
+        self.width = (
+            program.width + extra
+        )  # extra columns belong to the caller, and live and die with the entity
         self.count = 0
         self.now = 0
         self.pairs_used = 0
@@ -151,6 +153,10 @@ class EntityState:
 
     def dump(self) -> dict[str, npt.NDArray[np.generic]]:
         """The state as plain arrays: what is written to a snapshot's base."""
+        if (
+            np.count_nonzero(self.table_slot >= 0) < self.count
+        ):  # rows left behind by entities that are new again
+            self._grow_entities(0)
         hi, lo = self._tokens()
         held = self.pairs[self.pairs["slot"] >= 0]
         return {

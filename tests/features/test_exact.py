@@ -1,0 +1,397 @@
+"""Features are what their definitions say: kernel and slow reference agree on nasty streams, however batched."""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import features.program
+import features.state
+from features.declare import (
+    AGE,
+    AMOUNT,
+    BALANCE,
+    BORN,
+    FORCE,
+    HOME,
+    PREPAID,
+    Catalogue,
+    Condition,
+    Of,
+    duration,
+    of_other,
+    since_last,
+)
+from features.errors import FeatureError
+from features.program import Program, compile_program
+from features.rows import Entity, Flag, Kind, Role, Rows, empty_rows
+from features.state import EntityState, Floats
+
+SECOND = 1_000_000
+MINUTE = 60 * SECOND
+HOUR = 3_600 * SECOND
+DAY = 24 * HOUR
+START = 20_000 * DAY + 7 * HOUR + 13 * MINUTE
+
+WINDOWS = (("10m", "1m"), ("1h", "1m"), ("24h", "2h"), ("7d", "1d"), ("1d", "1d"))
+
+exhaustive = settings(
+    max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+
+
+def declare_all() -> Catalogue:
+    """Every kind of feature, with rings shared in awkward ways, and a second pass."""
+    catalogue = Catalogue()
+    account = Of(catalogue, Entity.ACCOUNT)
+    moves = (Kind.FPS, Kind.CASH_DEPOSIT, Kind.CARD)
+    received = account.events("received", words="in", roles=[Role.PAYEE], kinds=moves)
+    sent = account.events("sent", words="out", roles=[Role.PAYER], kinds=moves, statuses=(1, 2))
+    anything = account.events("anything", words="any", roles=list(Role)[:15], kinds=tuple(Kind))
+    nightly = account.events(
+        "nightly",
+        words="night",
+        roles=[Role.PAYER, Role.PAYEE],
+        kinds=tuple(Kind),
+        hours=(22, 23, 0, 1, 2, 3, 7),
+        having=[Flag.ROUND],
+        lacking=[Flag.DECLINED],
+    )
+    large = account.events(
+        "large",
+        words="large",
+        roles=[Role.PAYER, Role.PAYEE],
+        kinds=moves,
+        when=Condition(AMOUNT, at_least=100.0),
+    )
+    passed_on = account.events(
+        "passed_on",
+        words="gone within the hour",
+        roles=[Role.PAYER],
+        kinds=moves,
+        when=Condition(since_last(received), at_most=3600.0),
+    )
+    for group in (received, sent, nightly, large, passed_on):
+        for within, every in WINDOWS:
+            group.count(
+                f"{group.selection.name}_count_{within}_{every}", within=within, every=every, words=""
+            )
+    for within, every in WINDOWS:
+        name = f"{within}_{every}"
+        received.total(f"in_sum_{name}", within=within, every=every, words="")
+        sent.total(f"balance_sum_{name}", value=BALANCE, within=within, every=every, words="")
+        received.distinct(f"senders_{name}", "other", within=within, every=every, words="")
+        anything.distinct(f"places_{name}", "place", within=within, every=every, words="")
+        anything.largest(f"largest_{name}", within=within, every=every, words="")
+        anything.smallest(f"smallest_{name}", value=BALANCE, within=within, every=every, words="")
+        for gap in ("1m", "2h"):
+            received.returning(
+                f"returning_{gap}_{name}", "other", gap=gap, within=within, every=every, words=""
+            )
+            received.replies(
+                f"replies_{gap}_{name}", to=sent, field="other", gap=gap, within=within, every=every, words=""
+            )
+    received.mean("in_mean_10m", within="10m", every="1m", words="")
+    received.mean("in_mean_1h", within="1h", every="1m", words="")
+    received.total("in_sum_2h", within="2h", every="1m", words="")
+    sent.mean("dwell_1h", value=since_last(received), within="1h", every="1m", words="")
+    received.mean("gap_7d", value=since_last(received), within="7d", every="1d", words="")
+    received.deviation("gap_deviation", value=since_last(received), words="")
+    received.deviation("in_deviation", words="")
+    sent.deviation("balance_deviation", value=BALANCE, log=False, alpha=0.3, words="")
+    received.replies("device_replies", to=sent, field="device", gap="1h", within="24h", every="2h", words="")
+    received.since("since_received", words="")
+    passed_on.since("since_passed_on", words="")
+    anything.known("home", HOME, words="")
+    anything.known("band", AGE, words="")
+    large.known("prepaid", PREPAID, words="")
+    anything.age("account_age", BORN, words="")
+    received.novelty("new_sender", "other", words="")
+    sent.novelty("new_device", "device", words="")
+    received.pair_age("sender_age", "other", words="")
+    sent.pair_age("card_age", "sim", words="")
+    anything.usual_hour("usual_hour", words="")
+    nightly.usual_hour("usual_night", words="")
+    anything.usual_place("force", FORCE, words="")
+    anything.usual_place_share("force_share", FORCE, words="")
+    for name, size in (("senders_10m_1m", 2), ("senders_24h_2h", 3)):
+        watched = catalogue.features[Entity.ACCOUNT, name]
+        received.bursts(f"bursts_{name}", watched, at_least=size, gap="1h", within="7d", every="1d", words="")
+        received.bursts(
+            f"short_bursts_{name}", watched, at_least=size, gap="1m", within="24h", every="2h", words=""
+        )
+    out_share = account.ratio(
+        "out_share",
+        catalogue.features[Entity.ACCOUNT, "sent_count_24h_2h"],
+        catalogue.features[Entity.ACCOUNT, "received_count_24h_2h"],
+        words="",
+    )
+    account.ratio(
+        "night_share",
+        catalogue.features[Entity.ACCOUNT, "nightly_count_7d_1d"],
+        catalogue.features[Entity.ACCOUNT, "in_mean_1h"],
+        words="",
+    )
+    from_young = account.events(
+        "from_young",
+        words="from new accounts",
+        roles=[Role.PAYEE],
+        kinds=moves,
+        when=Condition(of_other(catalogue.features[Entity.ACCOUNT, "account_age"]), at_most=30.0),
+    )
+    young = from_young.count("from_young_24h", within="24h", every="2h", words="")
+    from_young.distinct("young_senders_24h", "other", within="24h", every="2h", words="")
+    received.mean("others_share", value=of_other(out_share), within="1h", every="1m", words="", unit="")
+    account.ratio("young_share", young, catalogue.features[Entity.ACCOUNT, "received_count_24h_2h"], words="")
+    return catalogue
+
+
+CATALOGUE = declare_all()
+INPUTS = ("received_count_24h_2h", "other.account_age", "other.out_share")
+SELECTIONS = {f.selection.name: f.selection for f in CATALOGUE.features.values() if f.selection is not None}
+
+# What a step in time may be: equal times, just at and around bucket edges, far ahead, and back
+STEPS = (0, 0, 1, SECOND, 59 * SECOND, MINUTE, 7 * MINUTE, HOUR, 2 * HOUR, DAY, 8 * DAY, 95 * DAY)
+BACK = (-1, -MINUTE, -10 * MINUTE, -HOUR, -25 * HOUR, -6 * DAY, -7 * DAY, -8 * DAY, -100 * DAY)
+SNAPS = (1, 1, MINUTE, HOUR, DAY)
+VALUES = (0.0, 1.0, 99.0, 100.0, 0.1, 2500.0, -5.0, 1e9 + 0.25, math.nan)
+PARTS = (
+    (Kind.FPS, Role.PAYEE),
+    (Kind.FPS, Role.PAYEE),
+    (Kind.FPS, Role.PAYER),
+    (Kind.CARD, Role.PAYER),
+    (Kind.LOGIN, Role.HOLDER),
+    (Kind.FPS, Role.PEEK),
+)
+
+
+@st.composite
+def streams(draw: st.DrawFn, *, longest: int = 30, entities: int = 3, gaps: tuple[int, ...] = STEPS) -> Rows:
+    """A few entities with late, repeated, equal-time and edge-of-bucket events."""
+    n = draw(st.integers(1, longest))
+    rows = empty_rows(n)
+    filler = np.random.default_rng(draw(st.integers(0, 1000)))
+    step = st.sampled_from(gaps)
+    back = st.sampled_from(BACK)
+    ts, recorded = START, 0
+    for i in range(n):
+        if i and draw(st.integers(0, 9)) == 0:
+            rows[i] = rows[i - 1]  # a repeat
+            continue
+        at = ts + draw(back) if draw(st.integers(0, 4)) == 0 else (ts := ts + draw(step))
+        at -= at % draw(st.sampled_from(SNAPS))
+        recorded = max(recorded, at)
+        kind, role = draw(st.sampled_from(PARTS))
+        rows[i]["ts"], rows[i]["recorded"] = at, recorded
+        rows[i]["own_lo"] = draw(st.integers(1, entities))
+        rows[i]["other_lo"] = draw(st.integers(0, 4))
+        rows[i]["kind"], rows[i]["role"] = kind, role
+        rows[i]["value"] = draw(st.sampled_from(VALUES))
+        fill(rows, i, filler)
+    rows["seq"] = np.arange(n)
+    return rows
+
+
+def fill(rows: Rows, i: int, filler: np.random.Generator) -> None:
+    """The fields that need no thought."""
+    row = rows[i]
+    row["own_hi"] = row["own_lo"] % 2
+    row["balance"] = filler.choice([0.0, -250.0, 10_000.0, 33.3, math.nan])
+    row["born"] = row["ts"] - int(filler.integers(0, 60)) * DAY if filler.random() < 0.5 else math.nan
+    row["flags"] = filler.choice([0, int(Flag.ROUND), int(Flag.ROUND | Flag.DECLINED), int(Flag.PREPAID)])
+    row["status"] = filler.integers(0, 4)
+    for field, n in (("device_lo", 3), ("sim_lo", 3), ("place_lo", 5), ("force", 7), ("home", 3), ("age", 4)):
+        row[field] = filler.integers(0, n)
+
+
+def carried(n: int, seed: int = 7) -> tuple[Floats, list[dict[str, float]]]:
+    """Columns carried to the second pass, as the kernel and as the reference want them."""
+    rng = np.random.default_rng(seed)
+    x = rng.choice([0.0, 1.0, 3.5, 30.0, 31.0, math.nan], size=(n, len(INPUTS)))
+    return x, [dict(zip(INPUTS, map(float, line), strict=True)) for line in x]
+
+
+def program_of(catalogue: Catalogue = CATALOGUE, *, second_pass: bool = False) -> Program:
+    inputs = {name: i for i, name in enumerate(INPUTS)}
+    return compile_program(
+        catalogue, Entity.ACCOUNT, second_pass=second_pass, inputs=inputs if second_pass else None
+    )
+
+
+def assert_close(told: Any, expected: Any, what: str) -> None:
+    """Equal to 1e-9, relative to what was summed."""
+    for i, (a, b) in enumerate(zip(told, expected, strict=True)):
+        assert (math.isnan(a) and math.isnan(b)) or math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-9), (
+            f"{what} at row {i}: {a!r}, by definition {b!r}"
+        )
+
+
+@contextmanager
+def lifetimes(pair: str = "90d", entity: str = "400d") -> Iterator[None]:
+    """Shorter memories, so that forgetting is seen in a small stream."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(features.program, "PAIR_LIFETIME", pair)
+        patch.setattr(features.state, "ENTITY_LIFETIME", duration(entity))
+        yield
+
+
+def check_kernel(
+    reference: ModuleType, rows: Rows, *, second_pass: bool = False, pair: str = "90d", entity: str = "400d"
+) -> None:
+    x, as_dicts = carried(len(rows))
+    with lifetimes(pair, entity):
+        program = program_of(second_pass=second_pass)
+        out, _ = EntityState(program).take(rows, x)
+    declared = CATALOGUE.of(Entity.ACCOUNT, second_pass=second_pass)
+    expected = reference.features(
+        declared,
+        rows,
+        as_dicts,
+        selections=SELECTIONS,
+        pair_lifetime=duration(pair),
+        entity_lifetime=duration(entity),
+    )
+    for column, name in enumerate(program.names):
+        assert_close(out[:, column], expected[name], name)
+
+
+@exhaustive
+@given(rows=streams())
+def test_the_kernel_tells_what_the_definitions_say(reference: ModuleType, rows: Rows) -> None:
+    check_kernel(reference, rows)
+
+
+@exhaustive
+@given(rows=streams())
+def test_the_second_pass_tells_what_the_definitions_say(reference: ModuleType, rows: Rows) -> None:
+    check_kernel(reference, rows, second_pass=True)
+
+
+@exhaustive
+@given(rows=streams())
+def test_what_is_forgotten_is_new_again(reference: ModuleType, rows: Rows) -> None:
+    check_kernel(reference, rows, pair="8d", entity="20d")
+
+
+def in_batches(state: EntityState, rows: Rows, x: Floats, cuts: list[int]) -> Floats:
+    """The same rows, cut into batches (empty ones too)."""
+    edges = [0, *sorted(cut % (len(rows) + 1) for cut in cuts), len(rows)]
+    return np.concatenate([state.take(rows[a:b], x[a:b])[0] for a, b in pairwise(edges)])
+
+
+@exhaustive
+@given(
+    rows=streams(longest=60, entities=20),
+    cuts=st.lists(st.integers(0, 60), max_size=8),
+    lives=st.sampled_from([("90d", "400d"), ("8d", "20d")]),
+    second_pass=st.booleans(),
+)
+def test_batches_growth_and_restarts_change_nothing(
+    rows: Rows, cuts: list[int], lives: tuple[str, str], second_pass: bool
+) -> None:
+    x, _ = carried(len(rows))
+    with lifetimes(*lives), pytest.MonkeyPatch.context() as patch:
+        program = program_of(second_pass=second_pass)
+        whole = EntityState(program)
+        expected, _ = whole.take(rows, x)
+        patch.setattr(features.state, "_FIRST_ENTITIES", 1)
+        patch.setattr(features.state, "_FIRST_PAIRS", 2)
+        cut = EntityState(program)
+        assert in_batches(cut, rows, x, cuts).tobytes() == expected.tobytes()
+        assert (cut.digest(), cut.late, cut.now) == (whole.digest(), whole.late, whole.now)
+        one_by_one = EntityState(program)
+        assert in_batches(one_by_one, rows, x, list(range(len(rows)))).tobytes() == expected.tobytes()
+        assert one_by_one.digest() == whole.digest()
+
+        half = len(rows) // 2
+        first = EntityState(program)
+        first.take(rows[:half], x[:half])
+        dumped = {name: array.copy() for name, array in first.dump().items()}
+        again = EntityState(program)
+        again.load(dumped)
+        assert again.digest() == first.digest()
+        assert again.take(rows[half:], x[half:])[0].tobytes() == expected[half:].tobytes()
+        assert again.digest() == whole.digest()
+
+
+@exhaustive
+@given(rows=streams(longest=60, entities=5), second_pass=st.booleans())
+def test_entities_know_nothing_of_each_other(rows: Rows, second_pass: bool) -> None:
+    x, _ = carried(len(rows))
+    program = program_of(second_pass=second_pass)
+    together, _ = EntityState(program).take(rows, x)
+    for own in np.unique(rows["own_lo"]):
+        its = rows["own_lo"] == own
+        alone, _ = EntityState(program).take(rows[its], x[its])
+        assert alone.tobytes() == together[its].tobytes()
+
+
+def test_distinct_is_exact_at_any_size() -> None:
+    n = 60_000
+    rows = empty_rows(n)
+    rng = np.random.default_rng(3)
+    rows["own_lo"] = 1
+    rows["ts"] = rows["recorded"] = START + np.arange(n) * SECOND
+    rows["other_lo"] = rng.integers(1, 50_000, n)
+    rows["kind"], rows["role"] = Kind.FPS, Role.PAYEE
+    program = program_of()
+    state = EntityState(program)
+    x = np.zeros((n, 0))
+    out = np.concatenate([state.take(rows[i : i + 7_001], x[i : i + 7_001])[0] for i in range(0, n, 7_001)])
+    column = program.names.index("senders_7d_1d")
+    seen: set[int] = set()
+    expected = []
+    for other in rows["other_lo"].tolist():
+        seen.add(other)
+        expected.append(len(seen))
+    assert out[:, column].tolist() == expected
+
+
+def test_an_event_too_late_for_any_window_is_counted() -> None:
+    rows = empty_rows(3)
+    rows["own_lo"], rows["other_lo"] = 1, 2
+    rows["kind"], rows["role"] = Kind.FPS, Role.PAYEE
+    rows["ts"] = [START, START - 30 * DAY, START + SECOND]
+    rows["recorded"] = START + 30 * DAY
+    state = EntityState(program_of())
+    state.take(rows, np.zeros((3, 0)))
+    assert state.late == 1
+
+
+def test_a_stranger_is_looked_at_and_not_remembered() -> None:
+    rows = empty_rows(2)
+    rows["own_lo"], rows["other_lo"] = [1, 2], 3
+    rows["kind"], rows["role"] = Kind.FPS, [Role.PEEK, Role.PAYEE]
+    rows["ts"] = rows["recorded"] = START
+    state = EntityState(program_of())
+    out, slots = state.take(rows, np.zeros((2, 0)))
+    assert np.isnan(out[0]).all()
+    assert slots.tolist() == [-1, 0]
+    assert state.count == 1
+
+
+def test_a_window_longer_than_pairs_are_remembered_is_refused() -> None:
+    catalogue = Catalogue()
+    received = Of(catalogue, Entity.ACCOUNT).events("in", words="", roles=[Role.PAYEE], kinds=[Kind.FPS])
+    received.distinct("senders", "other", within="120d", every="1d", words="")
+    with pytest.raises(FeatureError, match="shorter window"):
+        program_of(catalogue)
+
+
+def test_more_selections_than_the_kernel_can_tell_apart_are_refused() -> None:
+    catalogue = Catalogue()
+    account = Of(catalogue, Entity.ACCOUNT)
+    for n in range(65):
+        events = account.events(
+            f"in_{n}", words="", roles=[Role.PAYEE], kinds=[Kind.FPS], statuses=[n % 32], hours=[n // 32]
+        )
+        events.count(f"count_{n}", within="1h", every="1h", words="")
+    with pytest.raises(FeatureError, match="more than 64"):
+        program_of(catalogue)
