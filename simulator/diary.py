@@ -22,7 +22,7 @@ from events import codes
 from simulator import identifiers
 from simulator.arrays import SECOND, Array, Flags, Floats, Ids, Ints
 from simulator.errors import SimulationError
-from simulator.records import BASIS, DTYPES, NOTHING, STREAMS, Columns, Waiting
+from simulator.records import BASIS, DTYPES, NOTHING, STREAMS, Rows, Waiting
 from simulator.world import NONE, NUMBER_KINDS, World
 
 Many = Array | Sequence[int] | int | float
@@ -74,9 +74,9 @@ class Diary:
         self._day = 0
         self._count = 0
         self._not_before = 0
-        self._moves: list[Columns] = []
+        self._moves: list[Rows] = []
         self._moved = 0
-        self._fresh_payments: list[Columns] = []
+        self._fresh_payments: list[Rows] = []
 
     # ---- days ----------------------------------------------------------------------------------------------
     def open(self, mechanism: str, day: int) -> None:
@@ -723,7 +723,7 @@ class Diary:
     ) -> Ids:
         """Put records down: `over` is when there was something to report, known `soonest` to `latest` seconds later."""
         ids = identifiers.mix(self._ids(len(ts)))
-        rows: Columns = {"event_id": ids, "ts": _milliseconds(ts), "recorded": _milliseconds(over)}
+        rows: Rows = {"event_id": ids, "ts": _milliseconds(ts), "recorded": _milliseconds(over)}
         for name, values in columns.items():
             column = np.asarray(values)
             rows[name] = np.broadcast_to(column.astype(DTYPES.get(name, np.int32), copy=False), (len(ts),))
@@ -734,7 +734,7 @@ class Diary:
         self._repeat(stream, rows)
         return rows["event_id"]
 
-    def _delay(self, rows: Columns, soonest: float, latest: float) -> None:
+    def _delay(self, rows: Rows, soonest: float, latest: float) -> None:
         """When the supplier had each record: a little later, some of them hours later."""
         parameters = self.world.parameters
         wait = soonest + _share(rows["event_id"], 1) ** 2 * (latest - soonest)
@@ -744,7 +744,7 @@ class Diary:
             wait[late] += np.minimum(hours, 72) * 3600
         rows["recorded"] = _milliseconds(rows["recorded"] + (wait * SECOND).astype(np.int64))
 
-    def _repeat(self, stream: str, rows: Columns) -> None:
+    def _repeat(self, stream: str, rows: Rows) -> None:
         """Let the rows wait, and send a few of them twice."""
         again = _share(rows["event_id"], 4) < self.world.parameters.repeat_share
         if again.any():
@@ -754,7 +754,7 @@ class Diary:
             self._put(stream, twice)
         self._put(stream, rows)
 
-    def _put(self, stream: str, rows: Columns) -> None:
+    def _put(self, stream: str, rows: Rows) -> None:
         self.waiting[stream].add(rows)
         if stream == "payments" and ("payer_balance" in rows or "payee_balance" in rows):
             self._fresh_payments.append(rows)

@@ -32,6 +32,13 @@ _SPREAD_8: Final = 61_803_399  # the same for 10^8
 _SPREAD_10: Final = 618_033_989  # the same for 10^10
 
 
+_THREE_DIGITS: Final = np.frombuffer(
+    "".join(f"{i:03d}" for i in range(1000)).encode(), dtype=np.uint8
+).reshape(-1, 3)
+_DOUBLED: Final = np.array([0, 2, 4, 6, 8, 1, 3, 5, 7, 9], dtype=np.uint8)
+"""Twice a digit, its own digits added (Luhn)."""
+
+
 def mix(values: Ints | Ids) -> Ids:
     """A fixed shuffle of the 64-bit numbers (the finaliser of SplitMix64, Steele et al. 2014)."""
     z = values.astype(np.uint64)
@@ -56,47 +63,61 @@ def from_bytes(table: Array) -> pl.Series:
 
 def digits(values: Ints, width: int, prefix: str = "") -> Array:
     """Numbers as a table of ASCII digits, `width` wide with leading zeros, behind a prefix."""
-    out = np.empty((len(values), len(prefix) + width), dtype=np.uint8)
-    out[:, : len(prefix)] = np.frombuffer(prefix.encode(), dtype=np.uint8)
-    rest = values.astype(np.int64)
-    for place in range(len(prefix) + width - 1, len(prefix) - 1, -1):
-        rest, digit = np.divmod(rest, 10)
-        out[:, place] = digit + 48
+    n, head = len(values), len(prefix)
+    groups = -(-width // 3)
+    wide = np.empty((n, 3 * groups), dtype=np.uint8)
+    rest: Ints = values.astype(np.int64)
+    for group in range(groups - 1, -1, -1):
+        rest, three = np.divmod(rest, 1000)
+        wide[:, 3 * group : 3 * group + 3] = _THREE_DIGITS[three]
+    out = np.empty((n, head + width), dtype=np.uint8)
+    out[:, :head] = np.frombuffer(prefix.encode(), dtype=np.uint8)
+    out[:, head:] = wide[:, 3 * groups - width :]
     return out
 
 
 def _with_luhn(table: Array) -> Array:
     """The same rows with their Luhn check digit behind."""
-    figures = table.astype(np.int64) - 48
-    doubled = figures[:, ::-1].copy()
-    doubled[:, ::2] *= 2
-    total = (doubled - 9 * (doubled > 9)).sum(axis=1)
+    figures = table - 48
+    total = _DOUBLED[figures[:, ::-2]].sum(axis=1, dtype=np.int64) + figures[:, -2::-2].sum(
+        axis=1, dtype=np.int64
+    )
     check = ((10 - total % 10) % 10 + 48).astype(np.uint8)
     return np.hstack([table, check[:, None]])
 
 
 def hexadecimal(values: Ids, prefix: str = "") -> pl.Series:
     """64-bit numbers as 16 hexadecimal digits behind a prefix."""
+    return from_bytes(hex_table(values, prefix))
+
+
+def hex_table(values: Ids, prefix: str = "") -> Array:
+    """The same as a table of bytes."""
     text = np.frombuffer(values.astype(">u8").tobytes().hex().encode(), dtype=np.uint8).reshape(-1, 16)
     if prefix:
         head = np.frombuffer(prefix.encode(), dtype=np.uint8)
         text = np.hstack([np.broadcast_to(head, (len(text), len(head))), text])
-    return from_bytes(text)
+    return text
 
 
 def mobile_numbers(phones: Ints, seed: int) -> pl.Series:
     """The +999 number of each row of the table of phones."""
-    return from_bytes(digits((phones * _SPREAD_9 + seed * 7919 + 123_456_789) % _MILLIARD, 9, "+9997"))
+    return from_bytes(number_table(phones, seed))
 
 
-def imsis(sims: Ints) -> pl.Series:
+def number_table(phones: Ints, seed: int) -> Array:
+    """The same as a table of bytes."""
+    return digits((phones * _SPREAD_9 + seed * 7919 + 123_456_789) % _MILLIARD, 9, "+9997")
+
+
+def imsi_table(sims: Ints) -> Array:
     """The IMSI of each SIM, in the test network 001-01."""
-    return from_bytes(digits(sims * _SPREAD_10 % 10**10, 10, "00101"))
+    return digits(sims % 10**10 * _SPREAD_10 % 10**10, 10, "00101")
 
 
-def iccids(sims: Ints) -> pl.Series:
+def iccid_table(sims: Ints) -> Array:
     """The card number of each SIM: telecoms (89), country 999, Luhn."""
-    return from_bytes(_with_luhn(digits((sims * _SPREAD_10 + 271_828) % 10**10, 10, "89999010")))
+    return _with_luhn(digits((sims % 10**10 * _SPREAD_10 + 271_828) % 10**10, 10, "89999010"))
 
 
 def handset(serial: int, rng: np.random.Generator, *, smart: bool) -> int:
@@ -112,26 +133,26 @@ def handsets(serials: Ints, rng: np.random.Generator, smart: Array) -> Ints:
     return serials * MODELS + models
 
 
-def imeis(handsets: Ints) -> pl.Series:
+def imei_table(handsets: Ints) -> Array:
     """The IMEI of each handset: a TAC of the test body (00), a serial number, Luhn."""
     serial, model = np.divmod(handsets, MODELS)
     block, within = np.divmod(serial, 1_000_000)
     tac = 100_000 + model * 100 + block % 100
     head = digits(tac, 6, "00")
-    return from_bytes(_with_luhn(np.hstack([head, digits(within * _SPREAD_6 % 1_000_000, 6)])))
+    return _with_luhn(np.hstack([head, digits(within * _SPREAD_6 % 1_000_000, 6)]))
 
 
-def account_numbers(accounts: Ints) -> pl.Series:
+def account_table(accounts: Ints) -> Array:
     """The account of each row: sort code 00-00-xx and 8 digits, as one string."""
-    return from_bytes(np.hstack([digits(accounts % 97, 2, "0000"), digits(accounts * _SPREAD_8 % 10**8, 8)]))
+    return np.hstack([digits(accounts % 97, 2, "0000"), digits(accounts * _SPREAD_8 % 10**8, 8)])
 
 
-def sort_codes(accounts: Ints) -> pl.Series:
+def sort_code_table(accounts: Ints) -> Array:
     """The sort code of each row of the table of accounts."""
-    return from_bytes(digits(accounts % 97, 2, "0000"))
+    return digits(accounts % 97, 2, "0000")
 
 
-def addresses(values: Ints) -> pl.Series:
+def address_table(values: Ints) -> Array:
     """Addresses in the documentation net 2001:db8::/32, one for each value."""
     text = mix(values)
     hexes = np.frombuffer(
@@ -143,7 +164,17 @@ def addresses(values: Ints) -> pl.Series:
     def fixed(part: str) -> Array:
         return np.broadcast_to(np.frombuffer(part.encode(), dtype=np.uint8), (n, len(part)))
 
-    return from_bytes(np.hstack([fixed("2001:db8:"), hexes[:, :4], fixed(":"), hexes[:, 4:], fixed("::1")]))
+    return np.hstack([fixed("2001:db8:"), hexes[:, :4], fixed(":"), hexes[:, 4:], fixed("::1")])
+
+
+def account_numbers(accounts: Ints) -> pl.Series:
+    """The account of each row as text."""
+    return from_bytes(account_table(accounts))
+
+
+def imeis(handsets: Ints) -> pl.Series:
+    """The IMEI of each handset as text."""
+    return from_bytes(imei_table(handsets))
 
 
 RESERVED: Final[dict[str, re.Pattern[str]]] = {

@@ -4,6 +4,8 @@ A batch of rows holds the columns it needs and no others; rows with the same col
 for what the world knows (a phone, an account, a cell); `fields` looks up and writes what the supplier would report.
 """
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from events import codes
-from simulator import identifiers
+from simulator import columns, identifiers
 from simulator.arrays import Array, Flags, Ints
 from simulator.world import NUMBER_KINDS, World
 
@@ -22,7 +24,8 @@ BASIS: Final = "synthetic-demo"
 
 STREAMS: Final = ("payments", "accounts", "telecoms", "labels", "links", "watch")
 
-Columns = dict[str, Array]
+Rows = dict[str, Array]
+"""Rows of numbers, one row each."""
 
 DTYPES: Final[dict[str, type[np.generic]]] = {
     "event_id": np.uint64, "call": np.uint64, "payment": np.uint64, "ts": np.int64, "recorded": np.int64,
@@ -73,22 +76,22 @@ SCHEMAS["labels"]["subjects"] = pl.List  # of strings
 class Waiting:
     """The records of one stream whose time to be written has not come."""
 
-    batches: dict[tuple[str, ...], list[Columns]]
+    batches: dict[tuple[str, ...], list[Rows]]
 
     @classmethod
     def none(cls) -> "Waiting":
         """Nothing waits."""
         return cls({})
 
-    def add(self, columns: Columns) -> None:
+    def add(self, rows: Rows) -> None:
         """Let a batch of rows wait."""
-        if len(columns["event_id"]):
-            self.batches.setdefault(tuple(sorted(columns)), []).append(columns)
+        if len(rows["event_id"]):
+            self.batches.setdefault(tuple(sorted(rows)), []).append(rows)
 
-    def take(self, before: int) -> tuple[list[Columns], list[Ints]]:
+    def take(self, before: int) -> tuple[list[Rows], list[Ints]]:
         """The rows recorded before a time, by kind of batch, and where each comes in the order of recording."""
-        due: list[Columns] = []
-        kept: dict[tuple[str, ...], list[Columns]] = {}
+        due: list[Rows] = []
+        kept: dict[tuple[str, ...], list[Rows]] = {}
         for names in sorted(self.batches):
             parts = self.batches.pop(names)
             whole = {name: np.concatenate([part[name] for part in parts]) for name in names}
@@ -99,7 +102,7 @@ class Waiting:
             if len(whole["event_id"]):
                 due.append(whole)
         self.batches = kept
-        sizes = [len(columns["recorded"]) for columns in due]
+        sizes = [len(rows["recorded"]) for rows in due]
         order = (
             np.argsort(np.concatenate([c["recorded"] for c in due]), kind="stable")
             if due
@@ -117,33 +120,46 @@ class Waiting:
 
 
 class Writer:
-    """Turns waiting rows into frames of the contract's fields."""
+    """Turns waiting rows into the contract's fields: frames, or lines of JSON."""
 
     def __init__(self, world: World, texts: list[str], notes: list[dict[str, Any]], *, typed: bool) -> None:
         self.world = world
         self.texts = texts  # what columns of text codes stand for (references, reasons, networks)
         self.notes = notes
         self.typed = typed  # times as instants and dates as dates, not as text
-        self._clock = _clock()
+        self._clock = _table([f"{s // 3600:02d}:{s // 60 % 60:02d}:{s % 60:02d}" for s in range(86_400)])
         self._thousandths = _table([f".{i:03d}Z" for i in range(1000)])
-        self._cells = self._cell_names()
-        self._forces = pl.Series(self.world.geography.force_codes, dtype=pl.String)
-        self.operators = [f"operator-{i + 1}" for i in range(world.parameters.operators)]
-        self.banks = [f"bank-{i + 1}" for i in range(world.parameters.banks)]
+        self._forces = pl.Series([code or None for code in world.geography.force_codes], dtype=pl.String)
+        self._cells = self._cell_fields()
+        self._cell_pieces = columns.pieces(self._cells)
+        self._ground = {name: self._cells[name] for name in ("lat", "lon")}
+        self._ground_pieces = columns.pieces(self._ground)
+        self._cell_forces = np.append(0, world.geography.cell_force)
+        self._operators = pl.Series([f"operator-{i + 1}" for i in range(world.parameters.operators)])
+        self._banks = pl.Series([f"bank-{i + 1}" for i in range(world.parameters.banks)])
 
-    def frame(self, stream: str, columns: Columns) -> pl.DataFrame:
+    def frame(self, stream: str, rows: Rows) -> pl.DataFrame:
         """The contract's fields of some rows of one stream."""
-        if "note" in columns:
-            return self._noted(stream, columns["note"])
+        if "note" in rows:
+            return self._noted(stream, rows["note"])
+        return columns.frame(self._fields(stream, rows), list(SCHEMAS[stream]))
+
+    def lines(self, stream: str, rows: Rows) -> pl.Series:
+        """Some rows of one stream as lines of JSON."""
+        if "note" in rows:
+            told = [json.dumps(self.notes[int(place)], ensure_ascii=False) + "\n" for place in rows["note"]]
+            return pl.Series(told, dtype=pl.String)
+        return columns.lines(self._fields(stream, rows))
+
+    def _fields(self, stream: str, rows: Rows) -> columns.Columns:
         write = {"telecoms": self._telecoms, "payments": self._payments, "accounts": self._accounts}
-        fields: dict[str, pl.Series] = {
-            "event_id": identifiers.hexadecimal(columns["event_id"]),
-            "ts": self.times(columns["ts"]),
-            "recorded_ts": self.times(columns["recorded"]),
+        head: columns.Columns = {
+            "event_id": columns.Fixed(identifiers.hex_table(rows["event_id"])),
+            "ts": self._times(rows["ts"]),
+            "recorded_ts": self._times(rows["recorded"]),
         }
-        fields |= write.get(stream, self._links)(columns)
-        fields["basis"] = pl.repeat(BASIS, len(columns["event_id"]), eager=True)
-        return pl.DataFrame([fields[name].alias(name) for name in SCHEMAS[stream] if name in fields])
+        basis = columns.Coded({"basis": pl.Series([BASIS])}, np.zeros(len(rows["event_id"]), dtype=np.int64))
+        return head | write.get(stream, self._links)(rows) | {"basis": basis}
 
     def _noted(self, stream: str, places: Ints) -> pl.DataFrame:
         """Rows kept as they will be written."""
@@ -153,261 +169,266 @@ class Writer:
         }
         frame = pl.DataFrame([self.notes[int(place)] for place in places], schema=schema, strict=False)
         moments = [name for name in ("ts", "recorded_ts", "from", "to") if name in schema]
-        if self.typed:
-            frame = frame.with_columns(
-                pl.col(name).str.to_datetime(time_unit="us", time_zone="UTC") for name in moments
-            )
+        frame = frame.with_columns(
+            pl.col(name).str.to_datetime(time_unit="us", time_zone="UTC") for name in moments
+        )
         return frame.select(name for name in frame.columns if frame[name].null_count() < frame.height)
 
     # -- small things --
-    def times(self, values: Ints) -> pl.Series:
-        """RFC 3339 in UTC, to the millisecond; null where not said."""
+    def _times(self, values: Ints) -> columns.Column:
+        """RFC 3339 in UTC, to the millisecond; nothing where not said."""
         said = values != NOTHING
         if self.typed:
-            return _where(pl.Series(values).cast(pl.Datetime("us", "UTC")), said)
-        days, rest = np.divmod(values, 86_400_000_000)
-        days = np.where(said, days, 0)
-        known, which = np.unique(days, return_inverse=True)
-        dates = _table([f"{np.datetime64(int(day), 'D')}T" for day in known])
+            return columns.where(pl.Series(values).cast(pl.Datetime("us", "UTC")), said)
+        days, rest = np.divmod(np.where(said, values, 0), 86_400_000_000)
+        first = int(days.min())
+        dates = _table([f"{np.datetime64(day, 'D')}T" for day in range(first, int(days.max()) + 1)])
         seconds, thousandths = np.divmod(rest // 1000, 1000)
-        text = np.hstack([dates[which], self._clock[seconds], self._thousandths[thousandths]])
-        return _where(identifiers.from_bytes(text), said)
+        text = np.empty((len(values), 24), dtype=np.uint8)
+        text[:, :11], text[:, 11:19] = dates[days - first], self._clock[seconds]
+        text[:, 19:] = self._thousandths[thousandths]
+        return columns.where(columns.Fixed(text), said)
 
-    def _dates(self, days: Ints) -> pl.Series:
-        dates = pl.Series(days.astype(np.int32)).cast(pl.Date)
-        return dates if self.typed else dates.cast(pl.String)
+    def _dates(self, name: str, days: Ints, known: Flags | None = None) -> columns.Column:
+        """Days since 1970."""
+        known = np.ones(len(days), dtype=np.bool_) if known is None else known
+        first = int(days.min())
+        table = pl.Series(np.arange(first, int(days.max()) + 1, dtype=np.int32)).cast(pl.Date)
+        values = pl.concat([pl.Series([None], dtype=pl.Date), table])
+        if not self.typed:
+            values = values.cast(pl.String)
+        return columns.Coded({name: values}, np.where(known, days - first + 1, 0))
 
-    def _words(self, words: codes.Words, values: Array) -> pl.Series:
-        """The words of codes, null for 0."""
-        return pl.Series(["", *words], dtype=pl.String).gather(values.astype(np.uint32)).replace("", None)
+    def _text(self, name: str, values: Array) -> columns.Coded:
+        return columns.Coded(
+            {name: pl.Series([None, *self.texts], dtype=pl.String)}, values.astype(np.int64) + 1
+        )
 
-    def _text(self, values: Array) -> pl.Series:
-        found = pl.Series(self.texts, dtype=pl.String).gather(np.maximum(values, 0).astype(np.uint32))
-        return _where(found, values >= 0)
-
-    def _numbers(self, phones: Ints) -> pl.Series:
+    def _numbers(self, phones: Array) -> columns.Column:
         there = np.maximum(phones, 0).astype(np.int64)
-        text = identifiers.mobile_numbers(there, self.world.seed)
-        fixed = self.world.phones.text[there]
-        if (fixed >= 0).any():
-            named = pl.Series(self.world.number_texts, dtype=pl.String).gather(
-                np.maximum(fixed, 0).astype(np.uint32)
-            )
-            text = named.zip_with(pl.Series(fixed >= 0), text)
-        return _where(text, phones >= 0)
+        table = identifiers.number_table(there, self.world.seed)
+        named = self.world.phones.text[there]
+        if not (named >= 0).any():
+            return columns.where(columns.Fixed(table), phones >= 0)
+        texts = pl.Series(self.world.number_texts, dtype=pl.String).gather(
+            np.maximum(named, 0).astype(np.uint32)
+        )
+        return columns.where(
+            texts.zip_with(pl.Series(named >= 0), identifiers.from_bytes(table)), phones >= 0
+        )
 
-    def _cell_names(self) -> pl.Series:
-        cells = np.arange(len(self.world.geography.cell_lat))
-        return pl.Series([f"00101-{10_000 + c // 6}-{c % 6 + 1}" for c in cells.tolist()], dtype=pl.String)
-
-    def _place(self, cells: Array, *, force: Flags | None = None) -> dict[str, pl.Series]:
-        """Where a cell is: latitude, longitude and, where the supplier works it out, the force."""
-        there = np.maximum(cells, 0)
-        known = cells >= 0
+    def _cell_fields(self) -> dict[str, pl.Series]:
+        """Cells by row number plus one."""
         geography = self.world.geography
-        forces = self._forces.gather(geography.cell_force[there].astype(np.uint32)).replace("", None)
+        names = [f"00101-{10_000 + c // 6}-{c % 6 + 1}" for c in range(len(geography.cell_lat))]
         return {
-            "lat": _where(pl.Series(geography.cell_lat[there]), known),
-            "lon": _where(pl.Series(geography.cell_lon[there]), known),
-            "force": _where(forces, known if force is None else known & force),
+            "cell": pl.Series([None, *names], dtype=pl.String),
+            "lat": pl.Series([None, *geography.cell_lat.tolist()], dtype=pl.Float64),
+            "lon": pl.Series([None, *geography.cell_lon.tolist()], dtype=pl.Float64),
         }
 
     # -- telecoms --
-    def _telecoms(self, c: Columns) -> dict[str, pl.Series]:
-        phones, world = c["number"], self.world
-        out = {
-            "source": pl.Series(self.operators, dtype=pl.String).gather(c["source"].astype(np.uint32)),
-            "kind": self._words(codes.TELECOM_KINDS, c["kind"]),
-            "number": self._numbers(phones),
-            "imsi": identifiers.imsis(c["sim"]),
-            "imei": _where(identifiers.imeis(np.maximum(c["handset"], 0)), c["handset"] >= 0),
+    def _telecoms(self, c: Rows) -> columns.Columns:
+        out: columns.Columns = {
+            "source": columns.Coded({"source": self._operators}, c["source"]),
+            "number": self._numbers(c["number"]),
+            "imsi": columns.where(
+                columns.Fixed(identifiers.imsi_table(np.maximum(c["sim"], 0))), c["sim"] >= 0
+            ),
+            "imei": columns.where(
+                columns.Fixed(identifiers.imei_table(np.maximum(c["handset"], 0))), c["handset"] >= 0
+            ),
         }
-        words = {
-            "direction": codes.DIRECTIONS,
-            "phase": codes.PHASES,
-            "ingress": codes.INGRESSES,
-            "channel": codes.CHANNELS,
-        }
-        out |= {name: self._words(of, c[name]) for name, of in words.items() if name in c}
+        out |= _words(c, _TELECOM_WORDS) | _yes_no(c, ("answered",))
         if "other" in c:
             out["other_number"] = self._numbers(c["other"])
-            kinds = pl.Series(NUMBER_KINDS, dtype=pl.String)
-            out["other_kind"] = kinds.gather(c["other_kind"].astype(np.uint32))
+            out["other_kind"] = columns.Coded({"other_kind": pl.Series(NUMBER_KINDS)}, c["other_kind"])
         if "network" in c:
             out["network_number"] = self._numbers(c["network"])
         if "call" in c:
-            out["call_id"] = identifiers.hexadecimal(c["call"], "c")
+            out["call_id"] = columns.Fixed(identifiers.hex_table(c["call"], "c"))
         if "direction" in c or "amount" in c or "previous_sim" in c:
-            owner = world.phones.owner[phones]
-            band = np.where(owner >= 0, world.people.age_band[np.maximum(owner, 0)], 0)
-            out["age_band"] = self._words(codes.AGE_BANDS, np.where(world.phones.known[phones], band, 0))
-            out["prepaid"] = pl.Series(world.phones.prepaid[phones])
-            out["sim_activated"] = self._dates(world.phones.activated[phones])
+            out |= self._subscriber(c["number"])
         if "previous_sim" in c:
-            out["iccid"] = identifiers.iccids(c["sim"])
-            out["previous_imsi"] = identifiers.imsis(c["previous_sim"])
-            out["previous_iccid"] = identifiers.iccids(c["previous_sim"])
+            out["iccid"] = columns.Fixed(identifiers.iccid_table(c["sim"]))
+            out["previous_imsi"] = columns.Fixed(identifiers.imsi_table(c["previous_sim"]))
+            out["previous_iccid"] = columns.Fixed(identifiers.iccid_table(c["previous_sim"]))
         if "previous_handset" in c:
-            out["previous_imei"] = identifiers.imeis(c["previous_handset"])
-        for name, field in (
-            ("seconds", "duration_s"),
-            ("up", "bytes_up"),
-            ("down", "bytes_down"),
-            ("amount", "amount_minor"),
-        ):
+            out["previous_imei"] = columns.Fixed(identifiers.imei_table(c["previous_handset"]))
+        for name, field in _TELECOM_COUNTS.items():
             if name in c:
-                out[field] = _where(pl.Series(c[name]), c[name] >= 0)
-        if "answered" in c:
-            out["answered"] = _yes_no(c["answered"])
+                out[field] = columns.where(pl.Series(c[name]), c[name] >= 0)
         if "cell" in c:
-            out["cell"] = _where(
-                self._cells.gather(np.maximum(c["cell"], 0).astype(np.uint32)), c["cell"] >= 0
-            )
-            out |= self._place(c["cell"], force=c["source"] % 2 == 1)
+            out["cell"] = columns.Coded(self._cells, c["cell"] + 1, self._cell_pieces)
+            told = np.where(c["source"] % 2 == 1, self._cell_forces[c["cell"] + 1], 0)
+            out["force"] = columns.Coded({"force": self._forces}, told)
         if "cell_end" in c:
-            out["cell_end"] = _where(
-                self._cells.gather(np.maximum(c["cell_end"], 0).astype(np.uint32)), c["cell_end"] >= 0
-            )
+            out["cell_end"] = columns.Coded({"cell_end": self._cells["cell"]}, c["cell_end"] + 1)
         if "paid_by" in c:
-            out["paid_by"] = self._account(c["paid_by"])
+            out["paid_by"] = _account(c["paid_by"])
         if "visited" in c:
-            out["visited_plmn"] = self._text(c["visited"])
+            out["visited_plmn"] = self._text("visited_plmn", c["visited"])
         return out
+
+    def _subscriber(self, phones: Array) -> columns.Columns:
+        """What the operator knows of its customer."""
+        table, owner = self.world.phones, self.world.phones.owner[phones]
+        band = np.where(
+            (owner >= 0) & table.known[phones], self.world.people.age_band[np.maximum(owner, 0)], 0
+        )
+        return {
+            "age_band": columns.Coded({"age_band": _with_none(codes.AGE_BANDS)}, band),
+            "prepaid": columns.Coded(
+                {"prepaid": pl.Series([False, True])}, table.prepaid[phones].astype(np.int64)
+            ),
+            "sim_activated": self._dates("sim_activated", table.activated[phones]),
+        }
 
     # -- payments --
-    def _account(self, accounts: Array) -> pl.Series:
-        return _where(identifiers.account_numbers(np.maximum(accounts, 0).astype(np.int64)), accounts >= 0)
-
-    def _side(self, side: str, accounts: Array, known: Flags) -> dict[str, pl.Series]:
+    def _side(self, side: str, accounts: Array, known: Flags) -> columns.Columns:
         """What a bank says of one party: the account to all, the customer's details only of its own."""
-        there = np.maximum(accounts, 0).astype(np.int64)
-        table, out = self.world.accounts, {}
-        out[f"{side}_account"] = self._account(accounts)
-        out[f"{side}_agent"] = _where(identifiers.sort_codes(there), accounts >= 0)
+        there, table = np.maximum(accounts, 0).astype(np.int64), self.world.accounts
+        out: columns.Columns = {
+            f"{side}_account": _account(accounts),
+            f"{side}_agent": columns.where(columns.Fixed(identifiers.sort_code_table(there)), accounts >= 0),
+        }
         if known.any():
-            holder = np.where(
-                table.holder[there] >= 0, table.holder[there], 2**31 + np.maximum(table.business[there], 0)
+            business = 2**31 + np.maximum(table.business[there], 0)
+            holder = np.where(table.holder[there] >= 0, table.holder[there], business)
+            out[f"{side}_party"] = columns.where(
+                columns.Fixed(identifiers.digits(holder, 10, "cust-")), known
             )
-            party = identifiers.from_bytes(identifiers.digits(holder, 10, "cust-"))
-            out[f"{side}_party"] = _where(party, known)
             out[f"{side}_phone"] = self._numbers(np.where(known, table.phone[there], -1))
-            out[f"{side}_age_band"] = self._words(codes.AGE_BANDS, np.where(known, table.age_band[there], 0))
-            out[f"{side}_opened"] = _where(self._dates(table.opened[there]), known)
-            out[f"{side}_force"] = self._forces.gather(
-                np.where(known, table.force[there], 0).astype(np.uint32)
-            ).replace("", None)
+            bands = columns.Coded(
+                {f"{side}_age_band": _with_none(codes.AGE_BANDS)}, np.where(known, table.age_band[there], 0)
+            )
+            out[f"{side}_age_band"] = bands
+            out[f"{side}_opened"] = self._dates(f"{side}_opened", table.opened[there], known)
+            forces = columns.Coded({f"{side}_force": self._forces}, np.where(known, table.force[there], 0))
+            out[f"{side}_force"] = forces
         return out
 
-    def _payments(self, c: Columns) -> dict[str, pl.Series]:
+    def _payments(self, c: Rows) -> columns.Columns:
         n = len(c["event_id"])
-        nobody = np.zeros(n, dtype=np.bool_)
-        out = {
-            "source": pl.Series(self.banks, dtype=pl.String).gather(c["source"].astype(np.uint32)),
-            "payment_id": identifiers.hexadecimal(c["payment"], "p"),
-            "status": self._words(codes.STATUSES, c["status"]),
+        out: columns.Columns = {
+            "source": columns.Coded({"source": self._banks}, c["source"]),
+            "payment_id": columns.Fixed(identifiers.hex_table(c["payment"], "p")),
+            "status": columns.Coded({"status": _with_none(codes.STATUSES)}, c["status"]),
         }
-        if "reason" in c:
-            out["status_reason"] = self._text(c["reason"])
+        out |= {field: self._text(field, c[name]) for name, field in _PAYMENT_TEXTS.items() if name in c}
         if "rail" not in c:
             return out
-        out["rail"] = self._words(codes.RAILS, c["rail"])
         out["amount_minor"] = pl.Series(c["amount"])
-        out["currency"] = (
-            pl.repeat("GBP", n, eager=True) if "currency" not in c else self._text(c["currency"])
-        )
+        if "currency" not in c:
+            out["currency"] = columns.Coded({"currency": pl.Series(["GBP"])}, np.zeros(n, dtype=np.int64))
         for side in ("payer", "payee"):
             if side in c:
-                out |= self._side(side, c[side], c.get(f"{side}_known", nobody) > 0)
+                out |= self._side(side, c[side], c.get(f"{side}_known", np.zeros(n)) > 0)
             if f"{side}_balance" in c:
-                out[f"{side}_balance_minor"] = _where(
-                    pl.Series(c[f"{side}_balance"]), c[f"{side}_balance"] != NOTHING
-                )
-        words = {
-            "channel": codes.CHANNELS, "entry_mode": codes.ENTRY_MODES, "cop": codes.COP_RESULTS, "auth": codes.AUTHS,
-        }  # fmt: skip
-        out |= {name: self._words(of, c[name]) for name, of in words.items() if name in c}
-        out |= {name: _yes_no(c[name]) for name in ("cop_overridden", "new_payee") if name in c}
-        if "business" in c:
-            merchant = np.maximum(c["business"], 0).astype(np.int64)
-            out["merchant_id"] = _where(
-                identifiers.from_bytes(identifiers.digits(merchant, 8, "m")), c["business"] >= 0
-            )
+                balance = c[f"{side}_balance"]
+                out[f"{side}_balance_minor"] = columns.where(pl.Series(balance), balance != NOTHING)
+        out |= _words(c, _PAYMENT_WORDS) | _yes_no(c, ("cop_overridden", "new_payee"))
+        for name, field, prefix, width in (
+            ("business", "merchant_id", "m", 8),
+            ("terminal", "terminal_id", "t", 9),
+        ):
+            if name in c:
+                table = identifiers.digits(np.maximum(c[name], 0), width, prefix)
+                out[field] = columns.where(columns.Fixed(table), c[name] >= 0)
         if "mcc" in c:
-            out["mcc"] = _where(
-                identifiers.from_bytes(identifiers.digits(np.maximum(c["mcc"], 0), 4)), c["mcc"] > 0
-            )
-        if "terminal" in c:
-            terminal = np.maximum(c["terminal"], 0).astype(np.int64)
-            out["terminal_id"] = _where(
-                identifiers.from_bytes(identifiers.digits(terminal, 9, "t")), c["terminal"] >= 0
+            out["mcc"] = columns.where(
+                columns.Fixed(identifiers.digits(np.maximum(c["mcc"], 0), 4)), c["mcc"] > 0
             )
         if "card" in c:
-            out["card"] = _where(identifiers.hexadecimal(identifiers.mix(c["card"]), "tok_"), c["card"] >= 0)
-        out |= self._session(c)
-        if "decline" in c:
-            out["decline_reason"] = self._text(c["decline"])
+            table = identifiers.hex_table(identifiers.mix(c["card"]), "tok_")
+            out["card"] = columns.where(columns.Fixed(table), c["card"] >= 0)
         if "beneficiary" in c:
             out["beneficiary_number"] = self._numbers(c["beneficiary"])
-        if "reference" in c:
-            out["reference"] = self._text(c["reference"])
         if "cell" in c:
-            out |= self._place(c["cell"])
-        return out
-
-    def _session(self, c: Columns) -> dict[str, pl.Series]:
-        out = {}
-        if "device" in c:
-            out["device_id"] = _where(
-                identifiers.hexadecimal(identifiers.mix(c["device"]), "d"), c["device"] >= 0
-            )
-        if "ip" in c:
-            out["ip"] = _where(identifiers.addresses(np.maximum(c["ip"], 0)), c["ip"] >= 0)
-        return out
+            out["ground"] = columns.Coded(self._ground, c["cell"] + 1, self._ground_pieces)
+            out["force"] = columns.Coded({"force": self._forces}, self._cell_forces[c["cell"] + 1])
+        return out | _session(c)
 
     # -- accounts, links --
-    def _accounts(self, c: Columns) -> dict[str, pl.Series]:
-        out = {
-            "source": pl.Series(self.banks, dtype=pl.String).gather(c["source"].astype(np.uint32)),
-            "account": self._account(c["account"]),
-            "kind": self._words(codes.ACCOUNT_KINDS, c["kind"]),
-            "channel": self._words(codes.CHANNELS, c["channel"]),
-        }
-        if "detail" in c:
-            out["detail"] = self._words(codes.ACCOUNT_DETAILS, c["detail"])
+    def _accounts(self, c: Rows) -> columns.Columns:
+        out: columns.Columns = {
+            "source": columns.Coded({"source": self._banks}, c["source"]), "account": _account(c["account"]),
+        }  # fmt: skip
         if "number" in c:
             out["number"] = self._numbers(c["number"])
-        return out | self._session(c)
+        return out | _words(c, _ACCOUNT_WORDS) | _session(c)
 
-    def _links(self, c: Columns) -> dict[str, pl.Series]:
-        """Accounts or handsets (`a`) that belong to numbers (`b`)."""
-        numbers = "number:" + self._numbers(c["b"])
-        accounts = "account:" + self._account(c["a"])
-        return {
-            "source": pl.Series(self.banks, dtype=pl.String).gather(c["source"].astype(np.uint32)),
-            "a": accounts,
-            "b": numbers,
-            "kind": self._words(codes.LINK_KINDS, c["kind"]),
-            "from": self.times(c["since"]),
+    def _links(self, c: Rows) -> columns.Columns:
+        """Accounts that belong to numbers."""
+        said = columns.frame({"b": self._numbers(c["b"]), "a": _account(c["a"])}, ["a", "b"])
+        out: columns.Columns = {
+            "source": columns.Coded({"source": self._banks}, c["source"]),
+            "a": "account:" + said["a"],
+            "b": "number:" + said["b"],
+            "from": self._times(c["since"]),
         }
+        return out | _words(c, {"kind": codes.LINK_KINDS})
 
 
-def _where(series: pl.Series, there: Flags) -> pl.Series:
-    """The series with null where nothing is there."""
-    if there.all():
-        return series
-    return pl.select(pl.when(pl.Series(there)).then(series).otherwise(None)).to_series()
+_TELECOM_WORDS: Final = {
+    "kind": codes.TELECOM_KINDS, "direction": codes.DIRECTIONS, "phase": codes.PHASES, "ingress": codes.INGRESSES,
+    "channel": codes.CHANNELS,
+}  # fmt: skip
+_TELECOM_COUNTS: Final = {
+    "seconds": "duration_s",
+    "up": "bytes_up",
+    "down": "bytes_down",
+    "amount": "amount_minor",
+}
+_PAYMENT_WORDS: Final = {
+    "rail": codes.RAILS, "channel": codes.CHANNELS, "entry_mode": codes.ENTRY_MODES, "cop": codes.COP_RESULTS,
+    "auth": codes.AUTHS,
+}  # fmt: skip
+_PAYMENT_TEXTS: Final = {
+    "reason": "status_reason", "decline": "decline_reason", "reference": "reference", "currency": "currency",
+}  # fmt: skip
+_ACCOUNT_WORDS: Final = {
+    "kind": codes.ACCOUNT_KINDS,
+    "channel": codes.CHANNELS,
+    "detail": codes.ACCOUNT_DETAILS,
+}
 
 
-def _yes_no(values: Array) -> pl.Series:
+def _with_none(words: codes.Words) -> pl.Series:
+    """Words by their codes, nothing for 0."""
+    return pl.Series([None, *words], dtype=pl.String)
+
+
+def _words(rows: Rows, lists: Mapping[str, codes.Words]) -> columns.Columns:
+    return {
+        name: columns.Coded({name: _with_none(of)}, rows[name]) for name, of in lists.items() if name in rows
+    }
+
+
+def _yes_no(rows: Rows, names: tuple[str, ...]) -> columns.Columns:
     """0 absent, 1 no, 2 yes."""
-    return _where(pl.Series(values == 2), values > 0)
+    table = pl.Series([None, False, True])
+    return {name: columns.Coded({name: table}, rows[name]) for name in names if name in rows}
+
+
+def _account(accounts: Array) -> columns.Column:
+    return columns.where(
+        columns.Fixed(identifiers.account_table(np.maximum(accounts, 0).astype(np.int64))), accounts >= 0
+    )
+
+
+def _session(rows: Rows) -> columns.Columns:
+    """The device and the address a customer came from."""
+    out: columns.Columns = {}
+    if "device" in rows:
+        table = identifiers.hex_table(identifiers.mix(rows["device"]), "d")
+        out["device_id"] = columns.where(columns.Fixed(table), rows["device"] >= 0)
+    if "ip" in rows:
+        table = identifiers.address_table(np.maximum(rows["ip"], 0))
+        out["ip"] = columns.where(columns.Fixed(table), rows["ip"] >= 0)
+    return out
 
 
 def _table(texts: list[str]) -> Array:
     """Texts of one length as a table of bytes."""
     return np.frombuffer("".join(texts).encode(), dtype=np.uint8).reshape(len(texts), -1)
-
-
-def _clock() -> Array:
-    """Every second of a day as hh:mm:ss."""
-    return _table([f"{s // 3600:02d}:{s // 60 % 60:02d}:{s % 60:02d}" for s in range(86_400)])

@@ -28,7 +28,7 @@ from simulator.errors import SimulationError
 from simulator.parameters import Parameters
 from simulator.records import STREAMS, Writer
 from simulator.world import World
-from simulator.writing import NdjsonFolder, ParquetFolder, Sink, in_order, slices, write_truth
+from simulator.writing import NdjsonFolder, ParquetFolder, Sink, Stretch, stretches, write_truth
 
 FOLDERS: Final = ("innocents", "crimes")
 """Where mechanisms beside ordinary life are found, in the order they are told."""
@@ -81,14 +81,14 @@ class Simulation:
             mechanism.day(self.world, day, chance(self.world.seed, mechanism.name, day), self.diary)
         self.diary.close()
 
-    def due(self, day: int, writer: Writer) -> Iterator[tuple[str, list[pl.DataFrame], list[Ints], Ints]]:
-        """What was recorded by the end of a day, stream by stream, in slices in the order of recording."""
+    def due(self, day: int) -> Iterator[Stretch]:
+        """What was recorded by the end of a day, stream by stream, in the order of recording."""
         before = self.world.calendar.midnight(day + 1)
         for stream in STREAMS:
             batches, places = self.diary.waiting[stream].take(before)
-            for frames, where, recorded in slices(writer, stream, batches, places):
-                self.records[stream] += len(recorded)
-                yield stream, frames, where, recorded
+            for stretch in stretches(stream, batches, places):
+                self.records[stream] += len(stretch.recorded)
+                yield stretch
 
     def writer(self, *, typed: bool) -> Writer:
         """What turns the waiting rows into the contract's fields."""
@@ -145,8 +145,8 @@ def simulate(
     try:
         for day in range(days):
             run.live(day)
-            for stream, frames, where, recorded in run.due(day, writer):
-                sink.write(stream, frames, where, recorded)
+            for stretch in run.due(day):
+                sink.write(stretch, writer)
             if on_progress is not None:
                 on_progress(day + 1, days, sum(run.records.values()))
     finally:
@@ -225,10 +225,10 @@ def _by_time(run: Simulation, day: int, writer: Writer) -> tuple[Ints, list[str]
     times: list[Ints] = []
     lines: list[pl.Series] = []
     streams: list[str] = []
-    for name, frames, where, recorded in run.due(day, writer):
-        times.append(recorded)
-        lines.append(in_order(frames, where, run.world.parameters.bad_share))
-        streams += [name] * len(recorded)
+    for stretch in run.due(day):
+        times.append(stretch.recorded)
+        lines.append(stretch.lines(writer, run.world.parameters.bad_share))
+        streams += [stretch.stream] * len(stretch.recorded)
     when = np.concatenate(times) if times else np.empty(0, np.int64)
     order = np.argsort(when, kind="stable")
     text = pl.concat(lines).gather(order.astype(np.uint32)).to_list() if lines else []

@@ -2,18 +2,20 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Protocol
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from simulator.arrays import Ints
+from simulator.arrays import Ids, Ints
 from simulator.diary import Diary
 from simulator.identifiers import mix
-from simulator.records import SCHEMAS, STREAMS, Columns, Writer
+from simulator.records import SCHEMAS, STREAMS, Rows, Writer
 
 SLICE: Final = 200_000
 """Rows written at a time: what bounds the memory the text takes."""
@@ -21,48 +23,45 @@ _TIMES: Final = ("ts", "recorded_ts", "from", "to")
 _DATES: Final = ("payer_opened", "payee_opened", "sim_activated")
 
 
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Rows of one stream that follow each other, by the columns they have, and where each of them comes."""
+
+    stream: str
+    rows: list[Rows]
+    places: list[Ints]
+    recorded: Ints
+
+    @property
+    def order(self) -> npt.NDArray[np.uint32]:
+        """For each place, which of the rows laid end to end stands there."""
+        where = np.concatenate(self.places)
+        out = np.empty(len(where), dtype=np.uint32)
+        out[where] = np.arange(len(where), dtype=np.uint32)
+        return out
+
+    def lines(self, writer: Writer, bad_share: float = 0.0) -> pl.Series:
+        """The rows as lines of JSON."""
+        lines = pl.concat([writer.lines(self.stream, rows) for rows in self.rows])
+        if bad_share > 0:
+            lines = _spoilt(lines, np.concatenate([rows["event_id"] for rows in self.rows]), bad_share)
+        return lines.gather(self.order)
+
+    def frame(self, writer: Writer) -> pl.DataFrame:
+        """The rows as a frame."""
+        return pl.concat([writer.frame(self.stream, rows) for rows in self.rows], how="diagonal")[self.order]
+
+
 class Sink(Protocol):
-    """Takes the records of a stream in the order they were recorded."""
+    """Takes the records of each stream in the order they were recorded."""
 
     typed: bool
 
-    def write(self, stream: str, frames: list[pl.DataFrame], places: list[Ints], recorded: Ints) -> None:
-        """Rows of one stretch of time: frames of different columns, and where each row of each comes."""
+    def write(self, stretch: Stretch, writer: Writer) -> None:
+        """The next rows of a stream."""
 
     def close(self) -> None:
         """Nothing more comes."""
-
-
-def lines_of(frame: pl.DataFrame) -> pl.Series:
-    """Each row as a line of JSON with its newline; what is absent is left out."""
-    parts: list[pl.Expr] = []
-    literal = "{"
-    for place, name in enumerate(frame.columns):
-        column = frame[name]
-        if column.dtype == pl.List:
-            quoted = pl.col(name).list.eval(pl.format('"{}"', pl.element())).list.join(",")
-            head, value, tail = f'"{name}":[', quoted, "]"
-        elif column.dtype == pl.String:
-            head, value, tail = f'"{name}":"', pl.col(name), '"'
-        else:
-            head, value, tail = f'"{name}":', pl.col(name).cast(pl.String), ""
-        comma = "," if place else ""
-        if column.null_count():
-            parts += [pl.lit(literal), pl.concat_str(pl.lit(comma + head), value, pl.lit(tail))]
-            literal = ""
-        else:
-            parts += [pl.lit(literal + comma + head), value]
-            literal = tail
-    parts.append(pl.lit(literal + "}\n"))
-    return frame.select(pl.concat_str(parts, ignore_nulls=True).alias("line")).to_series()
-
-
-def _bytes(lines: pl.Series) -> memoryview:
-    """The lines one behind the other."""
-    text = lines.to_arrow()
-    assert isinstance(text, pa.LargeStringArray)
-    offsets = np.frombuffer(text.buffers()[1], dtype=np.int64)[text.offset : text.offset + len(text) + 1]
-    return memoryview(text.buffers()[2])[int(offsets[0]) : int(offsets[-1])]
 
 
 class NdjsonFolder:
@@ -75,33 +74,25 @@ class NdjsonFolder:
         self._files: dict[str, BinaryIO] = {name: (folder / f"{name}.ndjson").open("wb") for name in STREAMS}
         self._bad_share = bad_share
 
-    def write(self, stream: str, frames: list[pl.DataFrame], places: list[Ints], recorded: Ints) -> None:
-        if len(recorded):
-            self._files[stream].write(_bytes(in_order(frames, places, self._bad_share)))
-
-    def flush(self) -> None:
-        """Let readers see what was written."""
-        for file in self._files.values():
-            file.flush()
+    def write(self, stretch: Stretch, writer: Writer) -> None:
+        self._files[stretch.stream].write(_bytes(stretch.lines(writer, self._bad_share)))
 
     def close(self) -> None:
         for file in self._files.values():
             file.close()
 
 
-def in_order(frames: list[pl.DataFrame], places: list[Ints], bad_share: float = 0.0) -> pl.Series:
-    """The lines of all frames, each at its place."""
-    lines = pl.concat([lines_of(frame) for frame in frames])
-    where = np.concatenate(places)
-    order = np.empty(len(where), dtype=np.int64)
-    order[where] = np.arange(len(where))
-    lines = lines.gather(order.astype(np.uint32))
-    return _spoilt(lines, bad_share) if bad_share > 0 else lines
+def _bytes(lines: pl.Series) -> memoryview:
+    """The lines one behind the other."""
+    text = lines.to_arrow()
+    assert isinstance(text, pa.LargeStringArray)
+    offsets = np.frombuffer(text.buffers()[1], dtype=np.int64)[text.offset : text.offset + len(text) + 1]
+    return memoryview(text.buffers()[2])[int(offsets[0]) : int(offsets[-1])]
 
 
-def _spoilt(lines: pl.Series, share: float) -> pl.Series:
+def _spoilt(lines: pl.Series, ids: Ids, share: float) -> pl.Series:
     """A few lines that cannot be read: torn, of a wrong type, or carrying what was said."""
-    draw = mix(lines.hash(7).to_numpy().astype(np.uint64)).astype(np.float64) / 2.0**64
+    draw = mix(ids ^ np.uint64(0xBAD)).astype(np.float64) / 2.0**64
     kind = np.floor(draw / share * 3)
     torn, wrong, content = (pl.Series(kind == place) for place in range(3))
     spoilt = pl.select(
@@ -129,21 +120,15 @@ class ParquetFolder:
             for name, schema in self._schemas.items()
         }
 
-    def write(self, stream: str, frames: list[pl.DataFrame], places: list[Ints], recorded: Ints) -> None:
-        if not len(recorded):
-            return
-        where = np.concatenate(places)
-        order = np.empty(len(where), dtype=np.uint32)
-        order[where] = np.arange(len(where), dtype=np.uint32)
-        whole = pl.concat(frames, how="diagonal")[order]
-        table, schema = whole.to_arrow(), self._schemas[stream]
+    def write(self, stretch: Stretch, writer: Writer) -> None:
+        table, schema = stretch.frame(writer).to_arrow(), self._schemas[stretch.stream]
         columns = [
             table[field.name].cast(field.type)
             if field.name in table.column_names
-            else pa.nulls(len(order), field.type)
+            else pa.nulls(len(table), field.type)
             for field in schema
         ]
-        self._files[stream].write_table(pa.Table.from_arrays(columns, schema=schema))
+        self._files[stretch.stream].write_table(pa.Table.from_arrays(columns, schema=schema))
 
     def close(self) -> None:
         for file in self._files.values():
@@ -164,25 +149,23 @@ def _parquet_schema(stream: str) -> pa.Schema:
     return pa.schema(fields)
 
 
-def slices(
-    writer: Writer, stream: str, due: list[Columns], places: list[Ints]
-) -> Iterator[tuple[list[pl.DataFrame], list[Ints], Ints]]:
-    """What is due, `SLICE` rows at a time: frames, the place of each of their rows in the slice, when recorded."""
+def stretches(stream: str, due: list[Rows], places: list[Ints]) -> Iterator[Stretch]:
+    """What is due, `SLICE` rows at a time."""
     total = sum(len(place) for place in places)
     orders = [np.argsort(place) for place in places]
     ranked = [place[order] for place, order in zip(places, orders, strict=True)]
     for low in range(0, total, SLICE):
-        frames, where, recorded = [], [], np.empty(min(SLICE, total - low), dtype=np.int64)
-        for columns, order, rank in zip(due, orders, ranked, strict=True):
+        parts, where, recorded = [], [], np.empty(min(SLICE, total - low), dtype=np.int64)
+        for rows, order, rank in zip(due, orders, ranked, strict=True):
             first, last = np.searchsorted(rank, [low, low + SLICE])
             if first == last:
                 continue
-            rows = order[first:last]
-            part = {name: column[rows] for name, column in columns.items()}
-            frames.append(writer.frame(stream, part))
+            chosen = order[first:last]
+            part = {name: column[chosen] for name, column in rows.items()}
+            parts.append(part)
             where.append(rank[first:last] - low)
             recorded[where[-1]] = part["recorded"]
-        yield frames, where, recorded
+        yield Stretch(stream, parts, where, recorded)
 
 
 def write_truth(folder: Path, diary: Diary) -> None:
