@@ -106,12 +106,11 @@ class AlertStore:
 
     def write(self, alerts: Iterable[Alert], tick: int) -> Written:
         """Write what a tick gave, all or nothing; writing it again changes nothing."""
-        done = {"new": 0, "amended": 0, "repeated": 0}
+        batch = _Batch(tuple(alerts), tick)
         with self._writing() as connection:
-            for alert in alerts:
-                done[self._write_one(connection, alert, tick)] += 1
+            written = batch.write(connection)
             self._mark(connection, tick)
-        return Written(**done)
+        return written
 
     def watermark(self) -> int:
         """The latest tick whose alerts are in; -1 when none is."""
@@ -330,63 +329,9 @@ class AlertStore:
 
     # --- inside ---------------------------------------------------------------------------------------------------
 
-    def _write_one(self, connection: sa.Connection, alert: Alert, tick: int) -> str:
-        """Write one alert; says whether it was new, amended or repeated."""
-        stands = connection.execute(
-            sa.select(tables.alerts.c.revision).where(tables.alerts.c.alert_id == alert.alert_id)
-        ).scalar()
-        body = to_json(alert).decode()
-        if stands is None:
-            people = {"status": alert.status, "outcome": alert.outcome, "role": alert.role}
-            connection.execute(
-                sa.insert(tables.alerts).values(**_storable(_columns(alert, tick, body)), **people)
-            )
-        elif alert.revision > stands:
-            same = tables.alerts.c.alert_id == alert.alert_id
-            connection.execute(
-                sa.update(tables.alerts).where(same).values(**_storable(_columns(alert, tick, body)))
-            )
-        self._insert_missing(
-            connection,
-            tables.revisions,
-            alert_id=alert.alert_id,
-            revision=alert.revision,
-            tick=tick,
-            revision_ts=alert.revision_ts,
-            why=", ".join(alert.revision_why),
-            body=body,
-        )
-        if stands is not None and alert.revision <= stands:
-            return "repeated"
-        met = [
-            self._insert_missing(
-                connection, tables.subjects, alert_id=alert.alert_id, kind=subject.kind, token=subject.token
-            )
-            for subject in alert.subjects
-        ]
-        for kind, copy in _told(alert):
-            self._insert_missing(
-                connection,
-                tables.copies,
-                alert_id=alert.alert_id,
-                org_id=copy[0],
-                kind=kind,
-                why=copy[1],
-                since_ts=alert.revision_ts,
-            )
-        if any(met):  # only someone not met before can tie it to another case
-            cases.place(connection, alert)
-        return "new" if stands is None else "amended"
-
-    def _insert_missing(self, connection: sa.Connection, table: sa.Table, **values: Any) -> bool:
-        """Insert a row unless it is there; says whether it was not."""
-        insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-        done = connection.execute(insert(table).values(**_storable(values)).on_conflict_do_nothing())
-        return bool(done.rowcount)
-
     def _mark(self, connection: sa.Connection, tick: int) -> None:
         """Move the watermark on; never back."""
-        self._insert_missing(connection, tables.watermark, name=FLOW, tick=tick)
+        _insert_missing(connection, tables.watermark, [{"name": FLOW, "tick": tick}])
         here = (tables.watermark.c.name == FLOW) & (tables.watermark.c.tick < tick)
         connection.execute(sa.update(tables.watermark).where(here).values(tick=tick))
 
@@ -552,6 +497,125 @@ def _said_plainly(url: str) -> Iterator[None]:
         raise AlertError(f"the store at {url} refused: {error.orig}") from error
 
 
+class _Batch:
+    """The alerts of one tick on their way in: what is there is asked once, what is missing goes in together."""
+
+    def __init__(self, alerts: tuple[Alert, ...], tick: int) -> None:
+        self._alerts = alerts
+        self._tick = tick
+
+    def write(self, connection: sa.Connection) -> Written:
+        """Write them; says how many were new, amended and repeated."""
+        stands = _standing(connection, {alert.alert_id for alert in self._alerts})
+        revision = dict(stands)
+        known = _subjects_of(connection, set(stands))
+        done = {"new": 0, "amended": 0, "repeated": 0}
+        highest: dict[str, dict[str, Any]] = {}
+        history: list[dict[str, Any]] = []
+        told: list[dict[str, Any]] = []
+        fresh: list[tuple[Alert, list[dict[str, Any]]]] = []
+        for alert in self._alerts:
+            body = to_json(alert).decode()
+            history.append(_revision_row(alert, self._tick, body))
+            before = revision.get(alert.alert_id)
+            if before is not None and alert.revision <= before:
+                done["repeated"] += 1
+                continue
+            done["new" if before is None else "amended"] += 1
+            revision[alert.alert_id] = alert.revision
+            highest[alert.alert_id] = _columns(alert, self._tick, body) | {
+                "status": alert.status,
+                "outcome": alert.outcome,
+                "role": alert.role,
+            }
+            told += _told(alert)
+            met = [row for row in _subject_rows(alert) if (*row.values(),) not in known]
+            known.update((*row.values(),) for row in met)
+            if met:
+                fresh.append((alert, met))
+        self._put(connection, stands, highest)
+        _insert_missing(connection, tables.revisions, history)
+        _insert_missing(connection, tables.copies, told)
+        for alert, met in fresh:  # only someone not met before can tie an alert to another case
+            _insert_missing(connection, tables.subjects, met)
+            cases.place(connection, alert)
+        return Written(**done)
+
+    def _put(
+        self, connection: sa.Connection, stands: dict[str, int], rows: dict[str, dict[str, Any]]
+    ) -> None:
+        """The alerts themselves: new ones go in, of the others only what the flow says is replaced."""
+        new = [_storable(row) for alert_id, row in rows.items() if alert_id not in stands]
+        if new:
+            connection.execute(sa.insert(tables.alerts), new)
+        amended = [
+            {f"new_{name}": value for name, value in _storable(row).items() if name not in PEOPLES}
+            for alert_id, row in rows.items()
+            if alert_id in stands
+        ]
+        if amended:
+            said: dict[str, Any] = {
+                name[4:]: sa.bindparam(name) for name in amended[0] if name != "new_alert_id"
+            }
+            same = tables.alerts.c.alert_id == sa.bindparam("new_alert_id")
+            connection.execute(sa.update(tables.alerts).where(same).values(said), amended)
+
+
+PEOPLES: Final = ("status", "outcome", "role")
+"""Columns that are people's: the flow fills them when an alert is new, and never again."""
+CHUNK: Final = 500
+"""So many values go into one query: databases limit them."""
+
+
+def _standing(connection: sa.Connection, ids: set[str]) -> dict[str, int]:
+    """The revisions at which alerts stand, of those that are there."""
+    c = tables.alerts.c
+    found: dict[str, int] = {}
+    for some in _chunks(ids):
+        for row in connection.execute(sa.select(c.alert_id, c.revision).where(c.alert_id.in_(some))):
+            found[row.alert_id] = row.revision
+    return found
+
+
+def _subjects_of(connection: sa.Connection, ids: set[str]) -> set[tuple[str, ...]]:
+    found: set[tuple[str, ...]] = set()
+    for some in _chunks(ids):
+        query = sa.select(tables.subjects).where(tables.subjects.c.alert_id.in_(some))
+        found.update((row.alert_id, row.kind, row.token) for row in connection.execute(query))
+    return found
+
+
+def _chunks(ids: Iterable[str]) -> Iterator[list[str]]:
+    ordered = sorted(ids)
+    for start in range(0, len(ordered), CHUNK):
+        yield ordered[start : start + CHUNK]
+
+
+def _insert_missing(connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert the rows that are not there."""
+    if rows:
+        insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+        connection.execute(insert(table).on_conflict_do_nothing(), [_storable(row) for row in rows])
+
+
+def _revision_row(alert: Alert, tick: int, body: str) -> dict[str, Any]:
+    return {
+        "alert_id": alert.alert_id,
+        "revision": alert.revision,
+        "tick": tick,
+        "revision_ts": alert.revision_ts,
+        "why": ", ".join(alert.revision_why),
+        "body": body,
+    }
+
+
+def _subject_rows(alert: Alert) -> list[dict[str, Any]]:
+    return [
+        {"alert_id": alert.alert_id, "kind": subject.kind, "token": subject.token}
+        for subject in alert.subjects
+    ]
+
+
 def _columns(alert: Alert, tick: int, body: str) -> dict[str, Any]:
     """What the flow says of an alert, as columns."""
     return {
@@ -590,26 +654,32 @@ def _storable(values: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _told(alert: Alert) -> Iterator[tuple[str, tuple[str, str]]]:
+def _told(alert: Alert) -> list[dict[str, Any]]:
     """Everyone an alert goes to beside its owner, with what for and why."""
-    for copy in alert.copies:
-        yield "copy", (copy.org_id, copy.why)
-    for copy in alert.safeguarding.copies:
-        yield "safeguarding", (copy.org_id, copy.why)
-    for referral in alert.referrals_out:
-        yield "referral", (referral.org_id, referral.why)
+    told = [("copy", copy.org_id, copy.why) for copy in alert.copies]
+    told += [("safeguarding", copy.org_id, copy.why) for copy in alert.safeguarding.copies]
+    told += [("referral", referral.org_id, referral.why) for referral in alert.referrals_out]
     if alert.escalation is not None:
-        yield "escalation", (alert.escalation.org_id, alert.escalation.why)
+        told.append(("escalation", alert.escalation.org_id, alert.escalation.why))
     if alert.victim_care is not None:
-        yield "victim_care", (alert.victim_care.org_id, alert.victim_care.why)
+        told.append(("victim_care", alert.victim_care.org_id, alert.victim_care.why))
+    return [
+        {
+            "alert_id": alert.alert_id,
+            "org_id": org_id,
+            "kind": kind,
+            "why": why,
+            "since_ts": alert.revision_ts,
+        }
+        for kind, org_id, why in told
+    ]
 
 
 def _whole(connection: sa.Connection, rows: Sequence[sa.RowMapping]) -> tuple[Alert, ...]:
     """Alerts as the flow wrote them, with what people said and the case they are in now."""
     members = tables.members
     keys: dict[str, str] = {}
-    for start in range(0, len(rows), 500):  # SQLite takes a limited number of values in one query
-        ids = [found["alert_id"] for found in rows[start : start + 500]]
+    for ids in _chunks(row["alert_id"] for row in rows):
         now = members.c.alert_id.in_(ids) & members.c.to_ts.is_(None)
         for row in connection.execute(sa.select(members.c.alert_id, members.c.case_key).where(now)):
             keys[row.alert_id] = row.case_key
