@@ -82,7 +82,7 @@ class _Frame:
     def __getitem__(self, name: str) -> Array:
         if name in self.have:
             return self.frame[name].to_numpy()
-        absent = ABSENT_OF[self.schema[name]]  # type: ignore[index]
+        absent = ABSENT_OF[self.schema[name]]
         dtype = np.float64 if self.schema[name] == pl.Float64 else np.int64
         return np.full(self.height, absent, dtype=dtype)
 

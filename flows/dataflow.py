@@ -1,0 +1,340 @@
+"""The dataflow: ticks from the sequencer, two passes over shards, the subject hop, the national hop, the sinks."""
+
+import json
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import bytewax.operators as op
+from bytewax.dataflow import Dataflow
+from bytewax.inputs import FixedPartitionedSource
+from bytewax.operators import StatefulBatchLogic
+from bytewax.outputs import FixedPartitionedSink
+
+from detectors.base import Detector
+from detectors.discovery import all_detectors
+from features.declared import CATALOGUE
+from features.plan import Plan, make_plan
+from features.rows import Entity
+from features.state import EntityState
+from flows.first_pass import FirstPass, Half, Halves
+from flows.keeping import Keeper, name_in
+from flows.national_hop import NationalHop, TickDone
+from flows.second_pass import Scored, SecondPass
+from flows.shard_names import shard_names, shard_of
+from flows.source import Cut
+from flows.split import SUBJECT_SHARDS, Expect, Ids, Rule, Share, Split
+from flows.subject_hop import SubjectHop
+from monitoring import metrics
+
+NATIONAL: Final = "national"
+
+
+def plan_of(detectors: Iterable[type[Detector]]) -> Plan:
+    """The two passes for the declared features and what these detectors need."""
+    return make_plan(CATALOGUE, [(d.subject, column) for d in detectors for column in d.needs()])
+
+
+class _Hop(StatefulBatchLogic[Any, Any, bytes]):
+    """What the hops share: keeping, measuring, saying at the end what is known.
+
+    The engine does not tell a step which key it works for, so every packet comes with its shard's name.
+    """
+
+    step = ""
+
+    def __init__(self, made: "Made", manifest: bytes | None) -> None:
+        self.made = made
+        self.name = ""
+        if manifest:
+            self._open(name_in(manifest), manifest)
+
+    def _open(self, name: str, manifest: bytes) -> None:
+        self.name = name
+        self.keeper = self.made.keeper(name)
+        self.begin(name)
+        base, entries = self.keeper.resume(manifest)
+        self.go_on(base, entries)
+
+    def begin(self, name: str) -> None:
+        """Start with nothing."""
+        raise NotImplementedError
+
+    def go_on(self, base: Any | None, entries: list[Any]) -> None:
+        """Take up what was kept."""
+        raise NotImplementedError
+
+    def take(self, value: Any) -> list[Any]:
+        """Work through one packet."""
+        raise NotImplementedError
+
+    def dump(self) -> Any:
+        """The whole state as plain data."""
+        raise NotImplementedError
+
+    def end(self) -> dict[str, Any]:
+        """What to say of the state at the end of the input."""
+        raise NotImplementedError
+
+    def on_batch(self, values: list[tuple[str, Any]]) -> tuple[list[Any], bool]:
+        """Work through packets, and measure it."""
+        if not self.name:
+            self._open(values[0][0], b"")
+        started = time.perf_counter()
+        out = [made for _, value in values for made in self.take(value)]
+        metrics.STEP_SECONDS.labels(step=self.step).observe(time.perf_counter() - started)
+        metrics.FRAMES.labels(step=self.step).inc(len(values))
+        return out, False
+
+    def snapshot(self) -> bytes:
+        """Write what changed; give where it is."""
+        if self.keeper.folder is None:
+            return b""
+        started = time.perf_counter()
+        manifest = self.keeper.save(self.dump)
+        metrics.SNAPSHOT_SECONDS.observe(time.perf_counter() - started)
+        return manifest
+
+    def on_eof(self) -> tuple[list[Any], bool]:
+        """Leave a word on what is known, for whoever asks."""
+        if self.made.ends is not None and self.name:
+            self.made.ends.mkdir(parents=True, exist_ok=True)
+            (self.made.ends / f"{self.name}.json").write_text(json.dumps(self.end(), sort_keys=True))
+        return [], False
+
+
+def _sizes(states: dict[Entity, EntityState]) -> dict[str, Any]:
+    return {
+        "late": sum(state.late for state in states.values()),
+        "entities": {e.name.lower(): state.count for e, state in states.items()},
+        "bytes": {e.name.lower(): state.size_bytes for e, state in states.items()},
+    }
+
+
+class _First(_Hop):
+    step = "first_pass"
+
+    def begin(self, name: str) -> None:
+        self.work = FirstPass(self.made.plan, shard_of(name), self.made.shards)
+
+    def go_on(self, base: Any | None, entries: list[Any]) -> None:
+        if base is not None:
+            self.work.load(base)
+        for entry in entries:
+            self.work.take(_share_in(entry))
+
+    def take(self, value: Share) -> list[tuple[int, Halves]]:
+        if self.keeper.folder is not None:
+            self.keeper.add({"tick": value.tick, "rows": {e.name: rows for e, rows in value.rows.items()}})
+        return list(self.work.take(value).items())
+
+    def dump(self) -> Any:
+        return self.work.dump()
+
+    def end(self) -> dict[str, Any]:
+        digest = {"digest": self.work.digest()} if self.made.digests else {}
+        return digest | _sizes(self.work.states)
+
+
+def _share_in(entry: dict[str, Any]) -> Share:
+    return Share(entry["tick"], {Entity[name]: rows for name, rows in entry["rows"].items()})
+
+
+class _Second(_Hop):
+    step = "second_pass"
+
+    def begin(self, name: str) -> None:
+        self.work = SecondPass(self.made.plan, self.made.detectors, shard_of(name), self.made.data_class)
+
+    def go_on(self, base: Any | None, entries: list[Any]) -> None:
+        if base is not None:
+            self.work.load(base)
+        for entry in entries:
+            if "expect" in entry:
+                self.work.expect(_expect_in(entry["expect"]))
+            else:
+                self.work.take(_halves_in(entry))
+
+    def take(self, value: Expect | Halves) -> list[tuple[int, Scored]]:
+        keeping = self.keeper.folder is not None
+        if isinstance(value, Expect):
+            if keeping:
+                self.keeper.add({"expect": _expect_out(value)})
+            done = self.work.expect(value)
+        else:
+            if keeping:
+                self.keeper.add(_halves_out(value))
+            done = self.work.take(value)
+        return [item for by_shard in done for item in by_shard.items()]
+
+    def dump(self) -> Any:
+        return self.work.dump()
+
+    def end(self) -> dict[str, Any]:
+        digest = {"digest": self.work.digest()} if self.made.digests else {}
+        return digest | _sizes(self.work.states)
+
+
+def _expect_out(e: Expect) -> list[Any]:
+    return [e.tick, e.before, e.count, [[r.seq, r.recorded_ts, r.kind, r.detector, r.body] for r in e.rules]]
+
+
+def _expect_in(plain: list[Any]) -> Expect:
+    return Expect(plain[0], plain[1], plain[2], tuple(Rule(*rule) for rule in plain[3]))
+
+
+def _halves_out(h: Halves) -> dict[str, Any]:
+    return {
+        "tick": h.tick,
+        "count": h.count,
+        "own": {e.name: [rows, values] for e, (rows, values) in h.own.items()},
+        "halves": [
+            [x.subject.name, x.block.name if x.block is not None else None, x.keys, x.values]
+            for x in h.halves
+        ],
+    }
+
+
+def _halves_in(plain: dict[str, Any]) -> Halves:
+    return Halves(
+        plain["tick"],
+        plain["count"],
+        {Entity[name]: (rows, values) for name, (rows, values) in plain["own"].items()},
+        [
+            Half(Entity[subject], None if block is None else Entity[block], keys, values)
+            for subject, block, keys, values in plain["halves"]
+        ],
+    )
+
+
+class _Subject(_Hop):
+    step = "subject_hop"
+
+    def begin(self, name: str) -> None:
+        self.work = SubjectHop()
+
+    def go_on(self, base: Any | None, entries: list[Any]) -> None:
+        for state in ([] if base is None else [base]) + entries:
+            self.work.load(state)
+
+    def take(self, value: Expect | Scored) -> list[Scored]:
+        return self.work.expect(value) if isinstance(value, Expect) else self.work.take(value)
+
+    def snapshot(self) -> bytes:
+        self.keeper.add(self.work.changes())
+        return super().snapshot()
+
+    def dump(self) -> Any:
+        return self.work.dump()
+
+    def end(self) -> dict[str, Any]:
+        return {"digest": self.work.digest()} if self.made.digests else {}
+
+
+class _National(_Hop):
+    step = "national_hop"
+
+    def begin(self, name: str) -> None:
+        self.work = NationalHop()
+
+    def go_on(self, base: Any | None, entries: list[Any]) -> None:
+        states = ([] if base is None else [base]) + entries
+        if states:
+            self.work.load(states)
+
+    def take(self, value: Ids | Scored) -> list[TickDone]:
+        return self.work.expect(value) if isinstance(value, Ids) else self.work.take(value)
+
+    def snapshot(self) -> bytes:
+        self.keeper.add(self.work.changes())
+        return super().snapshot()
+
+    def dump(self) -> Any:
+        return self.work.dump()
+
+    def end(self) -> dict[str, Any]:
+        return {"digest": self.work.digest()} if self.made.digests else {}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Made:
+    """What every hop of one flow is made with."""
+
+    plan: Plan
+    detectors: tuple[type[Detector], ...]
+    shards: int
+    state: Path | None
+    ends: Path | None
+    digests: bool
+    fsync: bool
+    data_class: str
+
+    def keeper(self, name: str) -> Keeper:
+        """Keeps one shard; the shards' first bases are staggered over two epochs' worth of log."""
+        stagger = 2.0 * shard_of(name) / self.shards if "-" in name else 0.0
+        return Keeper(self.state, name, stagger=stagger, fsync=self.fsync)
+
+
+def build(
+    source: FixedPartitionedSource[Cut, bytes],
+    alerts: FixedPartitionedSink[TickDone, bytes],
+    letters: FixedPartitionedSink[Cut, bytes],
+    *,
+    shards: int,
+    state: Path | None = None,
+    ends: Path | None = None,
+    digests: bool = False,
+    fsync: bool = True,
+    data_class: str = "synthetic",
+    detectors: tuple[type[Detector], ...] | None = None,
+) -> Dataflow:
+    """The whole flow. `state` is where shards keep their state; `ends` where they leave a word when the input is done."""
+    detectors = all_detectors() if detectors is None else detectors
+    made = Made(plan_of(detectors), detectors, shards, state, ends, digests, fsync, data_class)
+    first, second = shard_names("one", shards), shard_names("two", shards)
+    subject = shard_names("subject", SUBJECT_SHARDS)
+
+    flow = Dataflow("linewatch")
+    cuts = op.input("sequencer", flow, source)
+    shares = op.flat_map("share", cuts, lambda cut: _addressed(first, _split(cut).shares))
+    halves = op.stateful_batch("first_pass", shares, lambda manifest: _First(made, manifest))
+    to_second = op.merge(
+        "to_second",
+        op.flat_map("expect_second", cuts, lambda cut: _addressed(second, _split(cut).second)),
+        op.map("to_shard", halves, lambda item: _to(second, item[1])),
+    )
+    scored = op.stateful_batch("second_pass", to_second, lambda manifest: _Second(made, manifest))
+    to_subject = op.merge(
+        "to_subject",
+        op.flat_map("expect_subject", cuts, lambda cut: _addressed(subject, _split(cut).subject)),
+        op.map("to_subject_shard", scored, lambda item: _to(subject, item[1])),
+    )
+    told = op.stateful_batch("subject_hop", to_subject, lambda manifest: _Subject(made, manifest))
+    to_national = op.merge(
+        "to_national",
+        op.map("names", cuts, lambda cut: (NATIONAL, (NATIONAL, _split(cut).ids))),
+        op.map("to_national_key", told, lambda item: (NATIONAL, (NATIONAL, item[1]))),
+    )
+    done = op.stateful_batch("national_hop", to_national, lambda manifest: _National(made, manifest))
+    op.output("alerts", done, alerts)
+    op.output("letters", op.map("letter_key", cuts, lambda cut: (NATIONAL, _without_split(cut))), letters)
+    return flow
+
+
+def _addressed(names: tuple[str, ...], packets: dict[int, Any]) -> list[tuple[str, tuple[str, Any]]]:
+    return [(names[shard], (names[shard], packet)) for shard, packet in packets.items()]
+
+
+def _to(names: tuple[str, ...], item: tuple[int, Any]) -> tuple[str, tuple[str, Any]]:
+    return names[item[0]], (names[item[0]], item[1])
+
+
+def _without_split(cut: Cut) -> Cut:
+    return Cut(cut.tick, None, cut.rejected, cut.counts, cut.events)
+
+
+def _split(cut: Cut) -> Split:
+    assert cut.split is not None, "only the letters go without"
+    return cut.split

@@ -1,0 +1,182 @@
+"""Keeping a shard's state: a base now and then, and after it a log of what changed.
+
+A pass's state is a function of what it was given, so its log is what it was given: a role row is a tenth of the state
+it touches. What an epoch costs follows the traffic and not the population. Bytewax keeps, for each shard, only a
+small manifest: which base, which log, how long. On resuming, what lies beyond the manifest is cut off.
+"""
+
+import errno
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from flows.errors import FlowError
+from flows.plain import pack, unpack
+from monitoring import metrics
+
+_LEAST_LOG: Final = 4 << 20
+"""A base is not worth writing for a log of less than this."""
+_KEPT: Final = 3
+"""Generations of base and log that stay: the engine may resume one or two epochs back, never three bases."""
+_RETRY_S: Final = 1.0
+_MANIFEST_VERSION: Final = 1
+
+_PASSING: Final = {
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EIO,
+    errno.EROFS,
+    errno.EAGAIN,
+    errno.ENFILE,
+    errno.EMFILE,
+}
+
+
+class Manifest(msgspec.Struct, frozen=True, array_like=True):
+    """Where a shard's state is: generation, whether it has a base, and the length of its log."""
+
+    version: int
+    name: str
+    generation: int
+    based: bool
+    length: int
+
+
+def name_in(manifest: bytes) -> str:
+    """Whose manifest it is."""
+    return msgspec.msgpack.decode(manifest, type=Manifest).name
+
+
+def patiently(what: str, write: Callable[[], int]) -> int:
+    """Do a write, and when the disk is full or fails for the moment, say so and try again until it works."""
+    while True:
+        try:
+            done = write()
+        except OSError as trouble:
+            if trouble.errno not in _PASSING:
+                raise
+            metrics.pause(what)
+            time.sleep(_RETRY_S)
+            continue
+        metrics.go_on(what)
+        return done
+
+
+class Keeper:
+    """Keeps one shard's state in a folder; without a folder it keeps nothing."""
+
+    def __init__(self, folder: Path | None, name: str, *, stagger: float = 0.0, fsync: bool = True) -> None:
+        self.folder = folder
+        self.name = name
+        self.fsync = fsync
+        self.generation = 0
+        self.based = False
+        self.length = 0
+        self.base_bytes = 0
+        # shards write their first bases at different times, or all would pause together
+        self.room = 1.0 + stagger
+        self._entries: list[Any] = []
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def add(self, entry: Any) -> None:
+        """Note one thing that changed, as plain data."""
+        if self.folder is not None:
+            self._entries.append(entry)
+
+    def save(self, dump: Callable[[], Any]) -> bytes:
+        """Write what changed; gives the manifest."""
+        if self.folder is None:
+            return b""
+        if self._entries:
+            data = pack(self._entries)
+            self._entries = []
+            self.length = patiently("snapshots", lambda: self._append(data))
+        if self.length > max(_LEAST_LOG, self.base_bytes) * self.room:
+            self._begin(dump())
+        return msgspec.msgpack.encode(
+            Manifest(_MANIFEST_VERSION, self.name, self.generation, self.based, self.length)
+        )
+
+    def resume(self, manifest: bytes) -> tuple[Any | None, list[Any]]:
+        """The base (if any) and the entries after it that a manifest names.
+
+        Raises:
+            FlowError: a file it names is missing or damaged.
+        """
+        if self.folder is None or not manifest:
+            return None, []
+        kept = msgspec.msgpack.decode(manifest, type=Manifest)
+        if kept.version != _MANIFEST_VERSION:
+            raise FlowError("the recovery folder was written by another version: start with an empty one")
+        self.generation, self.based, self.length = kept.generation, kept.based, kept.length
+        base = None
+        try:
+            if kept.based:
+                data = self._base_path(self.generation).read_bytes()
+                self.base_bytes = len(data)
+                base = unpack(data)
+            return base, self._entries_of(kept.length)
+        except (OSError, ValueError) as trouble:
+            raise FlowError(
+                f"the state of {self.name} in {self.folder} cannot be read ({trouble}): restore the folder from a "
+                "copy, or start with an empty recovery folder and replay the ledger"
+            ) from trouble
+
+    def _entries_of(self, length: int) -> list[Any]:
+        if not length:
+            return []
+        path = self._log_path(self.generation)
+        entries: list[Any] = []
+        with path.open("r+b") as log:
+            log.truncate(length)
+            while log.tell() < length:
+                size = int.from_bytes(log.read(8), "little")
+                entries += unpack(log.read(size))
+        return entries
+
+    def _append(self, data: bytes) -> int:
+        path = self._log_path(self.generation)
+        with path.open("r+b" if path.exists() else "w+b") as log:
+            log.truncate(self.length)
+            log.seek(self.length)
+            log.write(len(data).to_bytes(8, "little") + data)
+            log.flush()
+            if self.fsync:
+                os.fdatasync(log.fileno())
+            return log.tell()
+
+    def _begin(self, state: Any) -> None:
+        """Start a new generation with a base of its own; old ones go once nothing can name them."""
+        data = pack(state)
+        generation = self.generation + 1
+        self.base_bytes = patiently("snapshots", lambda: self._write_base(generation, data))
+        self.generation, self.based, self.length, self.room = generation, True, 0, 1.0
+        for old in range(max(0, generation - _KEPT - 2), generation - _KEPT + 1):
+            self._base_path(old).unlink(missing_ok=True)
+            self._log_path(old).unlink(missing_ok=True)
+
+    def _write_base(self, generation: int, data: bytes) -> int:
+        self._log_path(generation).unlink(
+            missing_ok=True
+        )  # left by a run that was killed before this was committed
+        part = self._base_path(generation).with_suffix(".part")
+        with part.open("wb") as file:
+            file.write(data)
+            file.flush()
+            if self.fsync:
+                os.fdatasync(file.fileno())
+        part.replace(self._base_path(generation))
+        return len(data)
+
+    def _base_path(self, generation: int) -> Path:
+        assert self.folder is not None
+        return self.folder / f"{self.name}-{generation:06d}.base"
+
+    def _log_path(self, generation: int) -> Path:
+        assert self.folder is not None
+        return self.folder / f"{self.name}-{generation:06d}.log"

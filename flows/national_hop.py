@@ -1,0 +1,143 @@
+"""The national hop: one place for what crosses shards. Gated rows only: firings become episodes and alerts here."""
+
+import json
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+
+from alerts.episodes import Episodes
+from alerts.record import Alert, Fire, Subject
+from flows.second_pass import Evidence, Scored
+from flows.split import Expect, Ids, Rule
+from flows.waiting import Waiting
+
+
+@dataclass(frozen=True, slots=True)
+class TickDone:
+    """A tick that is through: its alerts, new and amended, in order."""
+
+    tick: int
+    events: int
+    last_ts: int
+    alerts: tuple[Alert, ...]
+    read_at: float
+
+
+class NationalHop:
+    """Merges what the subject shards send, names the events, keeps the episodes."""
+
+    def __init__(self) -> None:
+        self.episodes = Episodes()
+        self.last_ts = 0
+        self.waiting: Waiting[Scored] = Waiting("national hop")
+        self._ids: dict[int, Ids] = {}
+
+    def expect(self, ids: Ids) -> list[TickDone]:
+        """Be told of a tick and the names of its events; gives the ticks that are through."""
+        self._ids[ids.tick] = ids
+        return self._work(self.waiting.expect(Expect(ids.tick, self._before(ids), ids.senders)))
+
+    def take(self, scored: Scored) -> list[TickDone]:
+        """Take what one subject shard sends; gives the ticks that are through."""
+        return self._work(self.waiting.take(scored.tick, scored))
+
+    def _before(self, ids: Ids) -> int:
+        """Every tick comes here, so the one before is the one numbered before; -1 at the very first."""
+        return self.waiting.had if not self._ids.keys() - {ids.tick} else ids.tick - 1
+
+    def _work(self, whole: list[tuple[int, list[Scored]]]) -> list[TickDone]:
+        return [self.work(self._ids.pop(tick), parts) for tick, parts in whole]
+
+    def work(self, ids: Ids, parts: list[Scored]) -> TickDone:
+        """Work through one tick: firings and control rows in the one order."""
+        fires = self._merged(ids, [one for part in parts for one in part.evidence])
+        alerts: list[Alert] = []
+        rules = list(ids.rules)
+        for fire in fires:
+            while rules and rules[0].seq < fire.seq:
+                alerts += self._obey(rules.pop(0))
+            alerts += self.episodes.advance(fire.clock_ts)
+            alert = self.episodes.fire(fire)
+            alerts += [] if alert is None else [alert]
+        for rule in rules:
+            alerts += self._obey(rule)
+        if len(ids.clock):
+            self.last_ts = int(ids.clock[-1])
+            alerts += self.episodes.advance(self.last_ts)
+        return TickDone(ids.tick, len(ids.clock), self.last_ts, tuple(alerts), ids.read_at)
+
+    def _merged(self, ids: Ids, evidence: list[Evidence]) -> list[Fire]:
+        """One firing for each detector, subject and event: an account with two numbers comes from two shards."""
+        found: dict[tuple[int, str, str], Fire] = {}
+        for one in evidence:
+            fire = one.fire
+            if fire is None:
+                continue
+            key = (fire.seq, fire.detector, fire.subject.name)
+            found[key] = _joined(found[key], fire) if key in found else self._named(ids, fire)
+        return [found[key] for key in sorted(found)]
+
+    def _named(self, ids: Ids, fire: Fire) -> Fire:
+        place = fire.seq - ids.first_seq
+        source = ids.source[place]
+        return msgspec.structs.replace(
+            fire,
+            event_id=ids.event_id[place],
+            source=source,
+            basis=ids.basis[place],
+            clock_ts=int(ids.clock[place]),
+            facts=tuple(msgspec.structs.replace(fact, sources=(source,)) for fact in fire.facts),
+        )
+
+    def _obey(self, rule: Rule) -> list[Alert]:
+        body = json.loads(rule.body or "{}")
+        if rule.kind == "decision":
+            ended = self.episodes.decide(body["alert_id"], body["outcome"], rule.recorded_ts)
+            return [] if ended is None else [ended]
+        if rule.kind == "snooze":
+            kind, _, token = str(body["subject"]).partition(":")
+            self.episodes.snooze(rule.detector, Subject(kind, token), int(body["until"]))
+        return []
+
+    # --------------------------------------------------------------------------------------------------- state as data
+
+    def dump(self) -> dict[str, Any]:
+        """All that is kept, as plain data."""
+        return {
+            "had": self.waiting.had,
+            "last_ts": self.last_ts,
+            "whole": True,
+            "episodes": self.episodes.snapshot(),
+        }
+
+    def changes(self) -> dict[str, Any]:
+        """What changed since the last `dump` or `changes`."""
+        return {
+            "had": self.waiting.had,
+            "last_ts": self.last_ts,
+            "whole": False,
+            "episodes": self.episodes.changes(),
+        }
+
+    def load(self, states: list[dict[str, Any]]) -> None:
+        """Take up dumped state and the changes after it, oldest first."""
+        whole, changes = states[0]["episodes"], [s["episodes"] for s in states[1:]]
+        if not states[0]["whole"]:
+            whole, changes = Episodes().snapshot(), [s["episodes"] for s in states]
+        self.episodes = Episodes.restore(whole, changes)
+        self.waiting.had, self.last_ts = states[-1]["had"], states[-1]["last_ts"]
+
+    def digest(self) -> str:
+        """A digest of what is known here."""
+        return blake2b(self.episodes.snapshot(), digest_size=16).hexdigest()
+
+
+def _joined(a: Fire, b: Fire) -> Fire:
+    return msgspec.structs.replace(
+        a,
+        corroborated_by=tuple(sorted({*a.corroborated_by, *b.corroborated_by})),
+        related=tuple(dict.fromkeys((*a.related, *b.related))),
+        indicators=tuple(dict.fromkeys((*a.indicators, *b.indicators))),
+    )

@@ -1,0 +1,472 @@
+"""Running the flow: once over files (replay), or without end and supervised (run)."""
+
+import json
+import os
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from bytewax._bytewax import cluster_main
+from bytewax.recovery import RecoveryConfig, init_db_dir
+
+from detectors.discovery import all_detectors
+from events.bases import Bases
+from events.codes import STREAMS
+from events.door import LATEST, Door, Source
+from events.ledger import Ledger
+from events.readers import Input
+from events.sequencer import Sequencer
+from features.rows import Entity
+from flows.dataflow import build, plan_of
+from flows.errors import FlowError
+from flows.settings import Settings, key_ring
+from flows.sinks import AlertsSink, LettersSink, Tally
+from flows.source import SequencerSource
+from flows.split import Splitter
+from monitoring import metrics, processes
+from monitoring.exposition import Exposition
+from places.forces import forces
+
+_HOUR_US: Final = 3_600_000_000
+_DAY: Final = timedelta(days=1)
+_REPLAY_EPOCH_S: Final = 10.0
+_STOP_S: Final = 10.0
+_RESTART_S: Final = 1.0
+_HEALTHY_S: Final = 30.0
+_MOST_FAILURES: Final = 5
+_LOOK_S: Final = 0.2
+
+
+class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What a flow is asked to do."""
+
+    inputs: dict[str, tuple[str, ...]]
+    store: str
+    data: Path
+    recovery: Path | None = None
+    processes: int | None = None
+    metrics_port: int | None = None
+    follow: bool = False
+    ledger: bool | None = None
+    alerts_out: Path | None = None
+    digests: bool = False
+    epoch_seconds: float | None = None
+    bound: bool = True
+    """Whether records from after tomorrow are refused."""
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a flow is."""
+
+    events: int = 0
+    rejected: int = 0
+    repeats: int = 0
+    alerts: int = 0
+    ticks: int = 0
+    event_time: int = 0
+    events_per_second: float = 0.0
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """What a flow did."""
+
+    events: dict[str, int]
+    rejected: dict[str, int]
+    dropped: dict[str, int]
+    repeats: int
+    late: int
+    raised: int
+    amended: int
+    seconds: float
+    peak_memory_bytes: int
+    entities: dict[str, int]
+    state_bytes: dict[str, int]
+
+
+class _Folders(msgspec.Struct, frozen=True):
+    """Where one run keeps its things."""
+
+    run: Path
+    state: Path | None
+    engine: Path | None
+    door: Path | None
+
+    @classmethod
+    def of(cls, options: RunOptions) -> "_Folders":
+        at = options.recovery
+        run = (at or options.data) / "run"
+        if at is None:
+            return cls(run, None, None, None)
+        return cls(run, at / "state", at / "engine", at / "door")
+
+
+def replay(options: RunOptions, on_progress: Callable[[Progress], None] | None = None) -> Summary:
+    """Run files through the flow as fast as they go, then stop.
+
+    Raises:
+        FlowError: a process of the flow ended before the input did.
+    """
+    started = time.monotonic()
+    settings = Settings()
+    folders = _prepared(options, settings)
+    count = options.processes or 1
+    metrics.READY.set(1)
+    if count == 1:
+        teller = None if on_progress is None else _Teller(on_progress, started)
+        _work(options, settings, folders, [], 0, teller)
+    else:
+        _cluster_once(options, settings, folders, count, on_progress, started)
+    return _summary(folders, time.monotonic() - started)
+
+
+def run(options: RunOptions) -> None:
+    """Run without end: processes that fall are started again, all together, from the last snapshot.
+
+    Raises:
+        FlowError: the processes fell again and again without getting anywhere.
+    """
+    settings = Settings()
+    options = _lasting(options, settings)
+    folders = _prepared(options, settings)
+    supervisor = _Supervisor(options, settings, folders)
+    supervisor.run()
+
+
+def _lasting(options: RunOptions, settings: Settings) -> RunOptions:
+    """A run keeps a ledger and recovers, whether or not it was told where."""
+    return msgspec.structs.replace(
+        options,
+        recovery=options.recovery or options.data / "recovery",
+        processes=options.processes or settings.processes,
+        ledger=settings.ledger if options.ledger is None else options.ledger,
+    )
+
+
+def _prepared(options: RunOptions, settings: Settings) -> _Folders:
+    """Make the folders, and the key if there is none, before any process needs them."""
+    folders = _Folders.of(options)
+    if folders.engine is None:
+        for old in folders.run.glob("*"):
+            if old.is_file():
+                old.unlink()
+        for old in (folders.run / "ends").glob("*.json"):
+            old.unlink()
+    (folders.run / "ends").mkdir(parents=True, exist_ok=True)
+    key_ring(settings)
+    if folders.engine is not None and not list(folders.engine.glob("*.sqlite3")):
+        folders.engine.mkdir(parents=True, exist_ok=True)
+        init_db_dir(folders.engine, 1)  # type: ignore[no-untyped-call]
+    return folders
+
+
+# ------------------------------------------------------------------------------------------------------ one process
+
+
+def _work(
+    options: RunOptions,
+    settings: Settings,
+    folders: _Folders,
+    addresses: list[str],
+    process: int,
+    tell: "_Teller | None",
+) -> None:
+    """This process's part of the flow, to the end of the input."""
+    wanted = frozenset(plan_of(all_detectors()).first)
+    ledger_folder = options.data / "ledger" if options.ledger else None
+    source = SequencerSource(
+        lambda snapshot: _sequencer(options, settings, folders, ledger_folder, snapshot),
+        lambda: Splitter(settings.shards, wanted),
+        keeps=folders.door is not None,
+    )
+    flow = build(
+        source,
+        AlertsSink(
+            options.store,
+            options.alerts_out,
+            folders.run / "alerts.json",
+            None if tell is None else tell.alerts,
+        ),
+        LettersSink(
+            options.data / "rejected.ndjson",
+            folders.run / "letters.json",
+            None if tell is None else tell.letters,
+        ),
+        shards=settings.shards,
+        state=folders.state,
+        ends=folders.run / "ends",
+        digests=options.digests,
+        fsync=settings.fsync and options.follow,
+        data_class=settings.data_class,
+    )
+    seconds = options.epoch_seconds or (settings.epoch_seconds if options.follow else _REPLAY_EPOCH_S)
+    recovery = None if folders.engine is None else RecoveryConfig(str(folders.engine))  # type: ignore[no-untyped-call]
+    cluster_main(  # type: ignore[no-untyped-call]
+        flow, addresses, process, epoch_interval=timedelta(seconds=seconds), recovery_config=recovery
+    )
+
+
+def _sequencer(
+    options: RunOptions,
+    settings: Settings,
+    folders: _Folders,
+    ledger_folder: Path | None,
+    snapshot: bytes | None,
+) -> Sequencer:
+    ledger = (
+        None if ledger_folder is None else Ledger(ledger_folder, fsync="tick" if settings.fsync else "never")
+    )
+    return Sequencer(
+        _inputs(options),
+        make_door(settings, bound=options.bound),
+        tick_rows=settings.tick_rows,
+        ledger=ledger,
+        state_dir=folders.door,
+        horizon_us=int(settings.repeat_horizon_hours * _HOUR_US),
+        jump_us=int(settings.jump_days * 24 * _HOUR_US),
+        snapshot=snapshot,
+    )
+
+
+def _inputs(options: RunOptions) -> list[Input]:
+    return [
+        Input(stream, where, _feed(stream, where), options.follow)
+        for stream in STREAMS
+        for where in options.inputs.get(stream, ())
+    ]
+
+
+def _feed(stream: str, where: str) -> str:
+    """The supplier's feed of records that do not name theirs: the file's own name."""
+    return stream if where == "-" else Path(where).name.partition(".")[0]
+
+
+def make_door(settings: Settings, *, bound: bool = True) -> Door:
+    """The door with the keys, bases and sources of the settings."""
+    bases = Bases.demo() if settings.bases is None else Bases.from_toml(settings.bases.read_text())
+    sources = [
+        Source(name, each.legs, each.basis or settings.default_basis)
+        for name, each in settings.sources.items()
+    ]
+    latest = int((datetime.now(UTC) + _DAY).timestamp() * 1e6) if bound else LATEST
+    codes = {force.ons_code: force.code for force in forces() if force.ons_code}
+    return Door(
+        key_ring(settings), bases, sources, forces=codes, latest=latest, max_line=settings.max_line_bytes
+    )
+
+
+class _Teller:
+    """Puts the sinks' tallies together into one progress."""
+
+    def __init__(self, on_progress: Callable[[Progress], None], started: float) -> None:
+        self.on_progress = on_progress
+        self.started = started
+        self.alert_tally = Tally()
+        self.letter_tally = Tally()
+
+    def alerts(self, tally: Tally) -> None:
+        self.alert_tally = tally
+        self.tell()
+
+    def letters(self, tally: Tally) -> None:
+        self.letter_tally = tally
+        self.tell()
+
+    def tell(self) -> None:
+        events = sum(self.letter_tally.events.values())
+        self.on_progress(
+            Progress(
+                events=events,
+                rejected=sum(self.letter_tally.rejected.values()),
+                repeats=_repeats(self.letter_tally.counts),
+                alerts=self.alert_tally.raised,
+                ticks=self.letter_tally.ticks,
+                event_time=self.alert_tally.last_ts,
+                events_per_second=events / max(1e-9, time.monotonic() - self.started),
+            )
+        )
+
+
+def _repeats(counts: Mapping[str, int]) -> int:
+    return sum(number for name, number in counts.items() if "repeat" in name)
+
+
+def _tally(path: Path) -> Tally:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Tally)
+    except (OSError, msgspec.DecodeError):
+        return Tally()
+
+
+def _summary(folders: _Folders, seconds: float) -> Summary:
+    alerts, letters = _tally(folders.run / "alerts.json"), _tally(folders.run / "letters.json")
+    ends = [json.loads(path.read_text()) for path in sorted((folders.run / "ends").glob("*.json"))]
+    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    kinds = sorted({e.name.lower() for e in Entity} & {k for end in ends for k in end.get("entities", {})})
+    return Summary(
+        events=letters.events,
+        rejected=letters.rejected,
+        dropped={k: v for k, v in letters.counts.items() if k not in letters.rejected and k != "accepted"},
+        repeats=_repeats(letters.counts),
+        late=sum(end.get("late", 0) for end in ends),
+        raised=alerts.raised,
+        amended=alerts.amended,
+        seconds=seconds,
+        peak_memory_bytes=peak * 1024,
+        # both passes know a subject; the first knows every entity
+        entities={k: max(_sum(ends, "entities", k, "one"), 0) for k in kinds},
+        state_bytes={k: _sum(ends, "bytes", k, "") for k in kinds},
+    )
+
+
+def _sum(ends: list[dict[str, Any]], what: str, kind: str, _hop: str) -> int:
+    found = [end[what].get(kind, 0) for end in ends if what in end]
+    return sum(found)
+
+
+# ------------------------------------------------------------------------------------------------------ several processes
+
+
+def _free_addresses(count: int) -> list[str]:
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]
+
+
+def _start(
+    options: RunOptions, folders: _Folders, count: int, environment: Mapping[str, str]
+) -> list[subprocess.Popen[bytes]]:
+    addresses = _free_addresses(count) if count > 1 else []
+    folders.run.mkdir(parents=True, exist_ok=True)
+    started = []
+    for process in range(count):
+        order = msgspec.json.encode(
+            {
+                "options": msgspec.to_builtins(options, enc_hook=str),
+                "addresses": addresses,
+                "process": process,
+            }
+        )
+        made = subprocess.Popen(
+            [sys.executable, "-m", "flows.process"], stdin=subprocess.PIPE, env=dict(environment)
+        )
+        assert made.stdin is not None
+        made.stdin.write(order)
+        made.stdin.close()
+        started.append(made)
+    return started
+
+
+def work_as_told(order: bytes) -> None:
+    """Be one process of a flow, as the supervisor's order says."""
+    told = msgspec.json.decode(order)
+    options = msgspec.convert(told["options"], RunOptions, dec_hook=lambda kind, value: kind(value))
+    settings = Settings()
+    metrics.READY.set(1)
+    _work(options, settings, _Folders.of(options), told["addresses"], told["process"], None)
+
+
+def _environment(**more: str) -> dict[str, str]:
+    environment = dict(os.environ)
+    environment.setdefault("POLARS_MAX_THREADS", "1")
+    return environment | more
+
+
+def _cluster_once(
+    options: RunOptions,
+    settings: Settings,
+    folders: _Folders,
+    count: int,
+    on_progress: Callable[[Progress], None] | None,
+    started: float,
+) -> None:
+    teller = None if on_progress is None else _Teller(on_progress, started)
+    made = _start(options, folders, count, _environment())
+    try:
+        while any(each.poll() is None for each in made):
+            if any(each.poll() not in (None, 0) for each in made):
+                break
+            time.sleep(_LOOK_S)
+            if teller is not None:
+                teller.letter_tally = _tally(folders.run / "letters.json")
+                teller.alerts(_tally(folders.run / "alerts.json"))
+    finally:
+        _end(made)
+    failed = [each.returncode for each in made if each.returncode != 0]
+    if failed:
+        raise FlowError(
+            f"a process of the flow ended with {failed[0]}; its last words are above. Start it again to go on"
+        )
+
+
+def _end(made: list[subprocess.Popen[bytes]]) -> None:
+    for each in made:
+        if each.poll() is None:
+            each.terminate()
+    deadline = time.monotonic() + _STOP_S
+    for each in made:
+        try:
+            each.wait(max(0.1, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            each.kill()
+            each.wait()
+
+
+class _Supervisor:
+    """Keeps the processes of a run going: one that dies ends them all, and all are started again."""
+
+    def __init__(self, options: RunOptions, settings: Settings, folders: _Folders) -> None:
+        self.options = options
+        self.settings = settings
+        self.folders = folders
+        self.stopping = threading.Event()
+
+    def run(self) -> None:
+        """Until stopped by a signal, or until the input is done."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self.stopping.set())
+        with tempfile.TemporaryDirectory(prefix="linewatch-metrics-") as folder, ExitStack() as stack:
+            numbers = Path(folder) / "numbers"
+            environment = _environment(**processes.prepare(numbers))
+            if self.options.metrics_port is not None:
+                served = stack.enter_context(Exposition(self.options.metrics_port, folder=numbers))
+                print(f"metrics on {served.url}/metrics", file=sys.stderr)  # noqa: T201 - a person started this
+            self._keep_going(environment, numbers)
+
+    def _keep_going(self, environment: dict[str, str], numbers: Path) -> None:
+        failures = 0
+        while not self.stopping.is_set():
+            began = time.monotonic()
+            made = _start(self.options, self.folders, self.options.processes or 1, environment)
+            while not self.stopping.is_set() and all(each.poll() is None for each in made):
+                self.stopping.wait(_LOOK_S)
+            if not self.stopping.is_set() and any(each.poll() == 0 for each in made):
+                for each in made:
+                    each.wait()
+            done = all(each.poll() == 0 for each in made)
+            _end(made)
+            for each in made:
+                processes.forget(numbers, each.pid)
+            if done or self.stopping.is_set():
+                return
+            failures = 1 if time.monotonic() - began > _HEALTHY_S else failures + 1
+            if failures >= _MOST_FAILURES:
+                raise FlowError(
+                    f"the processes fell {failures} times, each within {_HEALTHY_S:.0f} seconds; their last words are "
+                    "above. Nothing that was taken is lost: mend the cause and start again"
+                )
+            metrics.RESTARTS.labels(process="all").inc()
+            print("a process of the flow ended; starting all again from the last snapshot", file=sys.stderr)  # noqa: T201
+            self.stopping.wait(_RESTART_S * failures)

@@ -1,0 +1,111 @@
+"""The subject hop: one number's token brings together what its calls say and what its owner's accounts say.
+
+Gated rows only. What each detector last said of a subject is kept for a week; when the other stream's half comes,
+whichever is second carries the first with it: as corroboration, and as related subjects.
+"""
+
+from hashlib import blake2b
+from typing import Any, Final
+
+from alerts.record import Subject
+from flows.second_pass import Evidence, Scored, with_corroboration
+from flows.split import Expect
+from flows.waiting import Waiting
+
+_WEEK_US: Final = 7 * 24 * 3_600_000_000
+
+Said = dict[
+    str, tuple[int, float, float, str, str]
+]  # detector -> time, score, threshold, subject's kind and token
+
+
+class SubjectHop:
+    """One shard of the subject hop."""
+
+    def __init__(self) -> None:
+        self.known: dict[tuple[int, int], Said] = {}
+        self.touched: set[tuple[int, int]] = set()
+        self.now = 0
+        self.waiting: Waiting[Scored] = Waiting("subject hop")
+
+    def expect(self, expected: Expect) -> list[Scored]:
+        """Be told what to wait for; gives what can now be worked on."""
+        return [self.work(tick, parts) for tick, parts in self.waiting.expect(expected)]
+
+    def take(self, scored: Scored) -> list[Scored]:
+        """Take what one second-pass shard sends; gives what can now be worked on."""
+        return [self.work(tick, parts) for tick, parts in self.waiting.take(scored.tick, scored)]
+
+    def work(self, tick: int, parts: list[Scored]) -> Scored:
+        """Work through one tick in the one order."""
+        evidence = [one for part in parts for one in part.evidence]
+        evidence.sort(key=lambda e: (e.seq, e.detector, e.subject.token, e.number))
+        fired = []
+        for one in evidence:
+            told = self._told(one)
+            if told is not None:
+                fired.append(told)
+        return Scored(tick, tuple(fired))
+
+    def _told(self, one: Evidence) -> Evidence | None:
+        """Keep what is said; an alert goes on with what the other stream says of the subject."""
+        self.now = max(self.now, one.ts)
+        said = self.known.setdefault(one.number, {})
+        others = {
+            detector: at
+            for detector, at in said.items()
+            if detector != one.detector
+            and at[3] != one.subject.kind
+            and one.ts - at[0] <= _WEEK_US
+            and at[1] >= at[2]
+        }
+        before = said.get(one.detector)
+        if before is None or one.ts - before[0] > _WEEK_US or one.score >= before[1]:
+            said[one.detector] = (one.ts, one.score, one.threshold, one.subject.kind, one.subject.token)
+        self.touched.add(one.number)
+        if one.fire is None:
+            return None
+        if not others:
+            return one
+        related = tuple(Subject(kind, token) for _, _, _, kind, token in others.values())
+        fire = with_corroboration(one.fire, tuple(sorted(others)), related)
+        return Evidence(
+            one.seq, one.ts, one.detector, one.score, one.threshold, one.subject, one.number, fire, one.linked
+        )
+
+    # --------------------------------------------------------------------------------------------------- state as data
+
+    def dump(self) -> dict[str, Any]:
+        """All that is kept, as plain data; what is older than a week is left behind."""
+        self.known = {
+            number: said
+            for number, said in self.known.items()
+            if any(self.now - s[0] <= _WEEK_US for s in said.values())
+        }
+        self.touched.clear()
+        return {
+            "now": self.now,
+            "had": self.waiting.had,
+            "known": [[*n, s] for n, s in sorted(self.known.items())],
+        }
+
+    def changes(self) -> dict[str, Any]:
+        """What changed since the last `dump` or `changes`."""
+        touched = [[*n, self.known[n]] for n in sorted(self.touched) if n in self.known]
+        self.touched.clear()
+        return {"now": self.now, "had": self.waiting.had, "known": touched}
+
+    def load(self, plain: dict[str, Any]) -> None:
+        """Take up dumped state, or changes after it."""
+        self.now, self.waiting.had = plain["now"], plain["had"]
+        for hi, lo, said in plain["known"]:
+            self.known[hi, lo] = {detector: tuple(at) for detector, at in said.items()}
+
+    def digest(self) -> str:
+        """A digest of what is known in this shard."""
+
+        living = {
+            n: s for n, s in self.known.items() if any(self.now - at[0] <= _WEEK_US for at in s.values())
+        }
+        text = repr([(n, sorted(s.items())) for n, s in sorted(living.items())])
+        return blake2b(text.encode(), digest_size=16).hexdigest()
