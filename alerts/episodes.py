@@ -561,9 +561,9 @@ def _plain(fire: Fire) -> Fire:
         seq=int(fire.seq),
         ts=int(fire.ts),
         recorded_ts=int(fire.recorded_ts),
-        score=float(fire.score),
-        threshold=float(fire.threshold),
-        intercept=float(fire.intercept),
+        score=_sure(fire.score),
+        threshold=_sure(fire.threshold),
+        intercept=_sure(fire.intercept),
         bands=tuple(float(cut) for cut in fire.bands),
         facts=tuple(_plain_fact(fact) for fact in fire.facts),
         reasons=tuple(_plain_reason(reason) for reason in fire.reasons),
@@ -604,7 +604,7 @@ def _plain_reason(reason: Reason) -> Reason:
         _float(reason.value),
         _float(reason.usual),
         _float(reason.share),
-        float(reason.contribution),
+        _sure(reason.contribution),
     )
 
 
@@ -612,6 +612,11 @@ def _plain_change(change: Counterfactual | None) -> Counterfactual | None:
     if change is None:
         return None
     return Counterfactual(change.feature, _float(change.value), _float(change.would_be), change.words)
+
+
+def _sure(value: float) -> float:
+    """A number JSON can hold, 0 for one it cannot: a model's slip must not stop the flow or the reading back."""
+    return finite(float(value)) or 0.0
 
 
 def _float(value: float | None) -> float | None:

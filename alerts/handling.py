@@ -30,10 +30,12 @@ CONDITIONS: Final = ("A1", "S2")
 
 def handling(fire: Fire) -> Handling:
     """The handling of an alert as the machine raises it."""
+    # What is not said to be made up is handled as live.
+    kind = "synthetic" if fire.data_class == "synthetic" else "live"
     source = "1" if fire.supplier_proven else "2"
     return Handling(
-        marking=MARKINGS[fire.data_class],
-        instruction=INSTRUCTIONS[fire.data_class],
+        marking=MARKINGS[kind],
+        instruction=INSTRUCTIONS[kind],
         grade=f"{source} {INFERENCE_GRADE} {HANDLING_CODE}",
         source_grade=source,
         record_grade=RECORD_GRADE,

@@ -76,6 +76,7 @@ def test_made_up_data_is_official_and_live_data_is_sensitive(fire: Any) -> None:
     live = handling(fire(data_class="live"))
     assert live.marking == "OFFICIAL-SENSITIVE"
     assert "named officer" in live.instruction
+    assert handling(fire(data_class="no such class")).marking == "OFFICIAL-SENSITIVE"
 
 
 def test_the_grade_rises_only_when_other_evidence_and_a_person_agree(fire: Any) -> None:

@@ -66,6 +66,9 @@ def test_a_value_that_is_no_number_becomes_null(alert: Alert, fire: Any) -> None
     infinite = Episodes().fire(fire(features={"x": math.inf, "y": -math.inf}))
     assert infinite is not None
     assert infinite.assessment.features == {"x": None, "y": None}
+    slip = Episodes().fire(fire(score=math.nan, intercept=math.inf))
+    assert slip is not None
+    assert from_json(to_json(slip)) == slip
 
 
 def test_a_cloud_event_tells_revisions_apart(alert: Alert) -> None:

@@ -4,6 +4,7 @@ Runs on SQLite always, and on PostgreSQL when LINEWATCH_TEST_POSTGRES names a da
 """
 
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -30,11 +31,22 @@ ANALYST = "DC Patel"
 NOW = 1_767_300_000_000_000
 
 
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file with the tables in it."""
+    path = tmp_path_factory.mktemp("store") / "empty.db"
+    store = AlertStore(path)
+    store.migrate()
+    store.close()
+    return path
+
+
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.skipif(
     not POSTGRES, reason="LINEWATCH_TEST_POSTGRES names no database"))])  # fmt: skip
-def url(request: Any, tmp_path: Path) -> str:
-    """A database with nothing in it."""
+def url(request: Any, tmp_path: Path, migrated: Path) -> str:
+    """A database with nothing in it (of SQLite a copy, which is quicker than to make one)."""
     if request.param == "sqlite":
+        shutil.copy(migrated, tmp_path / "alerts.db")
         return f"sqlite:///{tmp_path / 'alerts.db'}"
     engine = sa.create_engine(POSTGRES.replace("postgresql://", "postgresql+psycopg://", 1))
     with engine.begin() as connection:
@@ -49,7 +61,8 @@ def store(url: str) -> Iterator[AlertStore]:
     """A store with its tables, whose clock goes on a second a look."""
     ticks = iter(range(NOW, NOW + 10**12, 10**6))
     opened = AlertStore(url, clock=lambda: next(ticks))
-    opened.migrate()
+    if not url.startswith("sqlite"):
+        opened.migrate()
     yield opened
     opened.close()
 
