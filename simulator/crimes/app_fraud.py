@@ -117,9 +117,17 @@ class AppFraud(Cases[AppParameters, Operation]):
         count = 1 + int(rng.poisson(max(p.victims_of_one - 1, 0.0)))
         if type in OF_BUSINESSES:
             count = min(count, 2)
-        begins = float(rng.uniform(-0.3 * days, days * 0.85)) if type in SERIES else float(rng.uniform(0, days * 0.85))
+        begins = (
+            float(rng.uniform(-0.3 * days, days * 0.85))
+            if type in SERIES
+            else float(rng.uniform(0, days * 0.85))
+        )
         found = [_victim(stage, rng, type, begins, network) for _ in range(count)]
-        victims = [victim for victim in found if victim is not None and any(0 <= q.at < days for q in victim.payments)]
+        victims = [
+            victim
+            for victim in found
+            if victim is not None and any(0 <= q.at < days for q in victim.payments)
+        ]
         if not victims or not network.layer(0):
             return None
         since = min(victim.first for victim in victims)
@@ -149,10 +157,20 @@ class AppFraud(Cases[AppParameters, Operation]):
                     shown=shown, ingress="international" if foreign else "",
                 )  # fmt: skip
         if victim.texts and int(np.floor(victim.first)) == today.day and victim.phone >= 0:
-            at = today.time(victim.payments[0].at) - (np.sort(today.rng.uniform(0.1, 3.0, victim.texts)) * HOUR).astype(np.int64)[::-1]
+            at = (
+                today.time(victim.payments[0].at)
+                - (np.sort(today.rng.uniform(0.1, 3.0, victim.texts)) * HOUR).astype(np.int64)[::-1]
+            )
             at = np.maximum(at, today.midnight)
-            today.pages.say("texts", sender=np.full(len(at), victim.caller), recipients=victim.phone, times=at)
-            today.pages.say("texts", sender=victim.phone, recipients=np.full(len(at) // 2, victim.caller), times=at[: len(at) // 2] + 4 * MINUTE)
+            today.pages.say(
+                "texts", sender=np.full(len(at), victim.caller), recipients=victim.phone, times=at
+            )
+            today.pages.say(
+                "texts",
+                sender=victim.phone,
+                recipients=np.full(len(at) // 2, victim.caller),
+                times=at[: len(at) // 2] + 4 * MINUTE,
+            )
 
     def _paid(self, case: Operation, place: int, victim: Victim, payment: Payment, today: Today) -> None:
         rng, p = today.rng, self.p
@@ -161,7 +179,11 @@ class AppFraud(Cases[AppParameters, Operation]):
             return
         at = today.time(payment.at)
         first = mule.account not in victim.payees
-        cop = "no_match" if rng.random() < p.no_match_share else str(rng.choice(["match", "close_match"], p=[0.85, 0.15]))
+        cop = (
+            "no_match"
+            if rng.random() < p.no_match_share
+            else str(rng.choice(["match", "close_match"], p=[0.85, 0.15]))
+        )
         business = case.type in OF_BUSINESSES
         channel = "web" if business or rng.random() < 0.15 else "mobile_app"
         before = [("login", 5 * MINUTE)]
@@ -218,7 +240,10 @@ class AppFraud(Cases[AppParameters, Operation]):
                     until=max(q.at for q in paid) if paid else victim.first,
                 )
             )  # fmt: skip
-        return [*rows, network_truth(case.network, world, note={"operation": case.id, "of": case.type}, part=".mules")]
+        return [
+            *rows,
+            network_truth(case.network, world, note={"operation": case.id, "of": case.type}, part=".mules"),
+        ]
 
 
 def _shares(p: AppParameters) -> list[float]:
@@ -227,7 +252,9 @@ def _shares(p: AppParameters) -> list[float]:
     return [float(share) for share in shares / shares.sum()]
 
 
-def _victim(stage: Stage[AppParameters], rng: np.random.Generator, type: str, begins: float, network: Network) -> Victim | None:
+def _victim(
+    stage: Stage[AppParameters], rng: np.random.Generator, type: str, begins: float, network: Network
+) -> Victim | None:
     world, p = stage.world, stage.p
     person, account = _who(stage, rng, type)
     entry = network.layer(0)
@@ -246,9 +273,13 @@ def _victim(stage: Stage[AppParameters], rng: np.random.Generator, type: str, be
     if spoofs or foreign:
         caller = stage.cast.foreign(run_of_numbers(rng, 1)[0])
     else:
-        caller = stage.cast.phone(rng, day=max(start, 0.0), age_days=float(rng.uniform(0, 20)), cell=stage.cell(rng, network.town))
+        caller = stage.cast.phone(
+            rng, day=max(start, 0.0), age_days=float(rng.uniform(0, 20)), cell=stage.cell(rng, network.town)
+        )
     shown = stage.cast.foreign(british_number(rng)) if spoofs else NONE
-    texts = int(rng.integers(2, 9)) if type in ("impersonation_other", "romance") and rng.random() < 0.6 else 0
+    texts = (
+        int(rng.integers(2, 9)) if type in ("impersonation_other", "romance") and rng.random() < 0.6 else 0
+    )
     return Victim(account, phone, person, payments, calls, caller, shown, texts, bool(rng.random() < p.coached_share),
                   _reports(rng, p, type, payments, entry, network))  # fmt: skip
 
@@ -257,7 +288,10 @@ def _who(stage: Stage[AppParameters], rng: np.random.Generator, type: str) -> tu
     """The person (or -1) and the account that pays."""
     world = stage.world
     if type in OF_BUSINESSES:
-        firms = np.flatnonzero((world.accounts.business[: world.native_accounts] >= 0) & (world.accounts.bank[: world.native_accounts] >= 0))
+        firms = np.flatnonzero(
+            (world.accounts.business[: world.native_accounts] >= 0)
+            & (world.accounts.bank[: world.native_accounts] >= 0)
+        )
         if len(firms):
             return NONE, int(rng.choice(firms))
     low, high = AGES[type]
@@ -273,7 +307,9 @@ def _amount(rng: np.random.Generator, median_gbp: float, sigma: float, most: flo
     return int(pounds // step * step * 100)
 
 
-def _course(rng: np.random.Generator, p: AppParameters, type: str, start: float, entry: list[int]) -> tuple[list[Payment], list[Contact]]:
+def _course(
+    rng: np.random.Generator, p: AppParameters, type: str, start: float, entry: list[int]
+) -> tuple[list[Payment], list[Contact]]:
     """What a victim will pay and when they are rung, by type."""
     day = np.floor(start)
 
@@ -289,35 +325,57 @@ def _course(rng: np.random.Generator, p: AppParameters, type: str, start: float,
         calls = [Contact(at - 0.03, int(rng.integers(120, 900)))] if late else []
         one = payee()
         count = 1 if rng.random() < 0.75 else 2
-        return [Payment(at + i * 0.02, _amount(rng, p.invoice_gbp, 0.9), one, False) for i in range(count)], calls
+        return [
+            Payment(at + i * 0.02, _amount(rng, p.invoice_gbp, 0.9), one, False) for i in range(count)
+        ], calls
     if type in SERIES:
         return _series(rng, p, type, start, payee())
     return _impersonation(rng, p, type, float(day), payee())
 
 
-def _series(rng: np.random.Generator, p: AppParameters, type: str, start: float, payee: int) -> tuple[list[Payment], list[Contact]]:
-    span, low, high = {"investment": (60.0, 3, 25), "romance": (180.0, 5, 40), "advance_fee": (21.0, 2, 7)}[type]
+def _series(
+    rng: np.random.Generator, p: AppParameters, type: str, start: float, payee: int
+) -> tuple[list[Payment], list[Contact]]:
+    span, low, high = {"investment": (60.0, 3, 25), "romance": (180.0, 5, 40), "advance_fee": (21.0, 2, 7)}[
+        type
+    ]
     count = int(np.clip(round(float(lognormal(rng, np.sqrt(low * high), 0.5, 1)[0])), low, high))
     length = span * float(rng.uniform(0.3, 1.0)) * count / high
-    days = np.floor(start) + np.sort(np.concatenate([[0.0], rng.uniform(0, max(length, count * 0.6), count - 1)]))
+    days = np.floor(start) + np.sort(
+        np.concatenate([[0.0], rng.uniform(0, max(length, count * 0.6), count - 1)])
+    )
     payments: list[Payment] = []
     calls: list[Contact] = []
     for number, at_day in enumerate(days):
         at = float(np.floor(at_day) + rng.uniform(9, 22) / 24)
-        growth = {"investment": p.investment_growth**number, "romance": 1.02**number, "advance_fee": 1.7**number}[type]
-        median = {"investment": p.investment_first_gbp, "romance": p.romance_gbp, "advance_fee": p.fee_gbp}[type]
+        growth = {
+            "investment": p.investment_growth**number,
+            "romance": 1.02**number,
+            "advance_fee": 1.7**number,
+        }[type]
+        median = {"investment": p.investment_first_gbp, "romance": p.romance_gbp, "advance_fee": p.fee_gbp}[
+            type
+        ]
         calling = rng.random() < {"investment": 0.5, "romance": 0.35, "advance_fee": 0.3}[type]
         length_s = int(lognormal(rng, p.call_minutes * 40, 0.7, 1)[0])
         ends_before = rng.random() < 0.6
         if calling:
-            begin = at - (length_s + 1_200 * float(rng.random())) / 86_400 if ends_before else at - 0.6 * length_s / 86_400
+            begin = (
+                at - (length_s + 1_200 * float(rng.random())) / 86_400
+                if ends_before
+                else at - 0.6 * length_s / 86_400
+            )
             calls.append(Contact(begin, max(length_s, 120)))
-        payments.append(Payment(at, _amount(rng, median * min(growth, 30.0), 0.35), payee, calling and not ends_before))
+        payments.append(
+            Payment(at, _amount(rng, median * min(growth, 30.0), 0.35), payee, calling and not ends_before)
+        )
     payments.sort(key=lambda payment: payment.at)
     return payments, calls
 
 
-def _impersonation(rng: np.random.Generator, p: AppParameters, type: str, day: float, payee: int) -> tuple[list[Payment], list[Contact]]:
+def _impersonation(
+    rng: np.random.Generator, p: AppParameters, type: str, day: float, payee: int
+) -> tuple[list[Payment], list[Contact]]:
     """Payments within two hours, most of them while the call goes on."""
     bank = type == "impersonation_bank"
     begin = day + float(rng.uniform(9.5, 20.5)) / 24
@@ -326,14 +384,29 @@ def _impersonation(rng: np.random.Generator, p: AppParameters, type: str, day: f
     count = int(rng.integers(1, 5)) if bank else int(rng.integers(1, 4))
     median = (p.bank_gbp if bank else p.other_gbp) / np.sqrt(count)
     within = minutes * rng.uniform(0.3, 0.98, count) if calling else rng.uniform(0, 110, count)
-    payments = [Payment(begin + float(m) / 1440, _amount(rng, median, 0.7), payee, calling) for m in np.sort(within)]
+    payments = [
+        Payment(begin + float(m) / 1440, _amount(rng, median, 0.7), payee, calling) for m in np.sort(within)
+    ]
     return payments, [Contact(begin, int(minutes * 60))] if calling else []
 
 
-def _reports(rng: np.random.Generator, p: AppParameters, type: str, payments: list[Payment], entry: list[int], network: Network) -> float | None:
+def _reports(
+    rng: np.random.Generator,
+    p: AppParameters,
+    type: str,
+    payments: list[Payment],
+    entry: list[int],
+    network: Network,
+) -> float | None:
     if rng.random() >= p.reported_share or all(network.mules[q.mule].never_alerted for q in payments):
         return None
-    median = p.purchase_delay_days if type == "purchase" else p.series_delay_days if type in SERIES else p.prompt_delay_days
+    median = (
+        p.purchase_delay_days
+        if type == "purchase"
+        else p.series_delay_days
+        if type in SERIES
+        else p.prompt_delay_days
+    )
     return payments[-1].at + float(lognormal(rng, median, 0.8, 1)[0])
 
 

@@ -24,7 +24,9 @@ DECLINES: Final = ("05", "14", "54", "51", "57", "N7", "59")
 class CardTestingParameters:
     """One world's card testing."""
 
-    rings_per_million_month: Annotated[float, Spread(4, 20, A, "rings that test at merchants of banks here", "log")]
+    rings_per_million_month: Annotated[
+        float, Spread(4, 20, A, "rings that test at merchants of banks here", "log")
+    ]
     cards: Annotated[float, Spread(30, 350, A, "cards tried in one go", "log")]
     guessed_share: Annotated[float, Spread(0.2, 0.8, A, "made up from a range (BIN attack), not stolen")]
     minutes: Annotated[float, Spread(8, 150, A, "a run of tests", "log")]
@@ -39,7 +41,9 @@ class CardTestingParameters:
 class NotPresentParameters:
     """One world's remote purchase fraud on single cards."""
 
-    cases_per_person_year: Annotated[float, Spread(0.03, 0.045, "derived", "2,586,217 cases in 2024 (UK Finance)")]
+    cases_per_person_year: Annotated[
+        float, Spread(0.03, 0.045, "derived", "2,586,217 cases in 2024 (UK Finance)")
+    ]
     payments_low: Annotated[float, Spread(1, 2.4, A, "payments of a burst, least")]
     payments_high: Annotated[float, Spread(3, 14, A, "payments of a burst, most")]
     case_gbp: Annotated[float, Spread(90, 160, "derived", "399.6m over 2.59m cases: mean GBP 154", "log")]
@@ -103,7 +107,9 @@ class CardTesting(Cases[CardTestingParameters, Ring]):
             n = max(10, int(lognormal(rng, p.cards, 0.5, 1)[0]))
             accounts = world.people.account[rng.choice(holders, n)]
             guessed = rng.random(n) < p.guessed_share
-            cards = np.where(guessed, np.asarray([stage.cast.issue() for _ in range(n)]), world.accounts.card[accounts])
+            cards = np.where(
+                guessed, np.asarray([stage.cast.issue() for _ in range(n)]), world.accounts.card[accounts]
+            )
             runs.append(Run(float(at), float(lognormal(rng, p.minutes, 0.6, 1)[0]), accounts, cards, guessed))
         few = max(1, round(p.devices))
         merchants = rng.choice(online, min(int(rng.integers(1, 4)), len(online)), replace=False)
@@ -118,8 +124,12 @@ class CardTesting(Cases[CardTestingParameters, Ring]):
                 continue
             n = len(run.cards)
             at = today.time(run.at) + np.sort(rng.integers(0, int(run.minutes * MINUTE), n))
-            goes_through = ~run.guessed & (rng.random(n) < p.approved_share * 2) | run.guessed & (rng.random(n) < p.approved_share / 6)
-            decline = np.where(goes_through, "", rng.choice(DECLINES, n, p=[0.35, 0.25, 0.1, 0.08, 0.07, 0.1, 0.05]))
+            goes_through = ~run.guessed & (rng.random(n) < p.approved_share * 2) | run.guessed & (
+                rng.random(n) < p.approved_share / 6
+            )
+            decline = np.where(
+                goes_through, "", rng.choice(DECLINES, n, p=[0.35, 0.25, 0.1, 0.08, 0.07, 0.1, 0.05])
+            )
             pence = np.maximum((lognormal(rng, p.amount_gbp, 0.6, n) * 100).astype(np.int64), 1)
             which = rng.integers(0, len(case.devices), n)
             today.pages.say(
@@ -128,10 +138,24 @@ class CardTesting(Cases[CardTestingParameters, Ring]):
             )  # fmt: skip
             case.hit.update(run.accounts[goes_through].tolist())
             for place in np.flatnonzero(goes_through & ~run.guessed & (rng.random(n) < p.used_share)):
-                case.working.append((int(run.accounts[place]), int(run.cards[place]), run.at + float(rng.uniform(0.1, 2.5))))
+                case.working.append(
+                    (int(run.accounts[place]), int(run.cards[place]), run.at + float(rng.uniform(0.1, 2.5)))
+                )
         for account, card, when in case.working:
             if int(np.floor(when)) == today.day:
-                _spend(today, case.id, account, card, today.time(when), int(rng.integers(1, 5)), 90.0, case.devices, case.ips, 0.3, 0.1)
+                _spend(
+                    today,
+                    case.id,
+                    account,
+                    card,
+                    today.time(when),
+                    int(rng.integers(1, 5)),
+                    90.0,
+                    case.devices,
+                    case.ips,
+                    0.3,
+                    0.1,
+                )
 
     def truths(self, case: Ring, world: World) -> list[Truth]:
         """The accounts whose cards worked; merchants, devices and cards by name."""
@@ -181,7 +205,9 @@ class CardNotPresent(Cases[NotPresentParameters, Burst]):
         account = int(world.people.account[person])
         at = float(rng.uniform(0, stage.days))
         count = int(rng.integers(round(p.payments_low), round(p.payments_high) + 1))
-        reports = at + float(lognormal(rng, p.report_days, 0.8, 1)[0]) if rng.random() < p.reported_share else None
+        reports = (
+            at + float(lognormal(rng, p.report_days, 0.8, 1)[0]) if rng.random() < p.reported_share else None
+        )
         return Burst(id, at, at + 1.5, account, int(world.accounts.card[account]), at, count,
                      np.asarray([stage.cast.issue()]), np.asarray([stage.cast.issue()]), reports)  # fmt: skip
 
@@ -206,7 +232,15 @@ class CardNotPresent(Cases[NotPresentParameters, Burst]):
         """The account whose card it is."""
         force = int(world.accounts.force[case.account])
         note = {"card": _card(case.card), "payments": case.payments, "reported": case.reports is not None}
-        return [Truth("card_ring", "card_not_present", accounts=[case.account], active_forces=[force] if force else [], note=note)]
+        return [
+            Truth(
+                "card_ring",
+                "card_not_present",
+                accounts=[case.account],
+                active_forces=[force] if force else [],
+                note=note,
+            )
+        ]
 
 
 def _card(card: int) -> str:
@@ -232,7 +266,9 @@ def _spend(
     rng, world = today.rng, today.world
     liked = [shops.QUASI_CASH, 5816, 5651, 5732, 5999, 4814, 5814]
     chosen = [shops.shop(world, rng, -1, int(rng.choice(liked))) for _ in range(min(count, 4))]
-    chosen = [business for business in chosen if business >= 0] or np.flatnonzero(world.businesses.online)[:3].tolist()
+    chosen = [business for business in chosen if business >= 0] or np.flatnonzero(world.businesses.online)[
+        :3
+    ].tolist()
     if not chosen:
         return []
     at = start + np.sort(rng.integers(0, max(spread, MINUTE), count))

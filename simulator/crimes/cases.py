@@ -6,7 +6,7 @@ Each case has its own chance, so a case's records are the same whatever other ca
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 import numpy as np
 
@@ -123,10 +123,10 @@ class Truth:
 class Cases(Generic[P, C]):
     """All cases of one mechanism in a world."""
 
-    name: ClassVar[str]
-    span: ClassVar[int]
-    table: ClassVar[Literal["crimes", "innocents"]] = "crimes"
-    parameters: ClassVar[type[Any]]
+    name: str
+    span: int
+    table: Literal["crimes", "innocents"] = "crimes"
+    parameters: type[Any]
 
     def __init__(self) -> None:
         self.cases: list[C] = []
@@ -174,11 +174,17 @@ class Cases(Generic[P, C]):
     def day(self, world: World, day: int, rng: np.random.Generator, diary: Diary) -> None:
         """One day of every case that is going on."""
         pages = Pages(world, day)
-        going_on = [(n, case) for n, case in enumerate(self.cases) if case.since < day + 1 and case.until > day]
+        going_on = [
+            (n, case) for n, case in enumerate(self.cases) if case.since < day + 1 and case.until > day
+        ]
         for number, case in enumerate(self.cases):
-            self.always(case, Today(world, day, chance(world.seed, self.name, "always", number, day), pages, diary))
+            self.always(
+                case, Today(world, day, chance(world.seed, self.name, "always", number, day), pages, diary)
+            )
         for number, case in going_on:
-            self.tell(case, Today(world, day, chance(world.seed, self.name, "day", number, day), pages, diary))
+            self.tell(
+                case, Today(world, day, chance(world.seed, self.name, "day", number, day), pages, diary)
+            )
         pages.tell(diary, self.known)
         self.settle(diary)
         for _, case in going_on:

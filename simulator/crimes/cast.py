@@ -22,6 +22,7 @@ _HANDSETS: Final = 1_000_000
 """Handsets of one type approval code and model: a cast's are taken from those the inhabitants leave over."""
 _SPANS: Final = 75
 
+
 @dataclass(slots=True)
 class Cast:
     """Collects what a mechanism needs; `enter` puts it in the world's tables."""

@@ -99,7 +99,14 @@ class CountyLines:
         for runner, stint in missing_children(today):
             at = max(today.time(stint.reported_missing), today.midnight)
             back = today.time(stint.home) if stint.home < world.calendar.days else None
-            diary.watch("number", world.number(runner.phone), "missing_child", at, since=today.time(stint.leaves), until=back)
+            diary.watch(
+                "number",
+                world.number(runner.phone),
+                "missing_child",
+                at,
+                since=today.time(stint.leaves),
+                until=back,
+            )
         _ = rng
 
     def _closed(self, today: Today, diary: Diary, place: int, reign: Reign) -> None:
@@ -142,8 +149,13 @@ class CountyLines:
             if not stints:
                 continue
             account = int(world.people.account[runner.person])
-            note = {"line": line.id, "age": runner.age, "child": runner.age < 18, "stints": len(stints),
-                    "role": "coerced" if runner.age < 18 else "runner"}
+            note = {
+                "line": line.id,
+                "age": runner.age,
+                "child": runner.age < 18,
+                "stints": len(stints),
+                "role": "coerced" if runner.age < 18 else "runner",
+            }
             diary.truth(
                 "runner", f"{line.id}.runner-{place + 1}", "courier", numbers=[runner.phone],
                 accounts=[account] if account >= 0 else [], start=today.time(stints[0].leaves),

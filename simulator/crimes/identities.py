@@ -22,12 +22,16 @@ A: Final[Origin] = "assumed"
 class SubscriptionParameters:
     """One world's subscription fraud: contracts in names that will never pay."""
 
-    rings_per_million_month: Annotated[float, Spread(4, 25, "derived", "Cifas false applications, mobile products", "log")]
+    rings_per_million_month: Annotated[
+        float, Spread(4, 25, "derived", "Cifas false applications, mobile products", "log")
+    ]
     contracts: Annotated[float, Spread(2, 7, A, "contracts of one ring, one address or device")]
     days: Annotated[float, Spread(12, 40, A, "until the first unpaid bill")]
     foreign_minutes: Annotated[float, Spread(60, 400, A, "international minutes a contract a day", "log")]
     data_gb: Annotated[float, Spread(1, 12, A, "resold data a day")]
-    shared_handset_share: Annotated[float, Spread(0.2, 0.8, A, "SIMs tried in one handset; the others' are sold on")]
+    shared_handset_share: Annotated[
+        float, Spread(0.2, 0.8, A, "SIMs tried in one handset; the others' are sold on")
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,10 @@ class SubscriptionFraud(Cases[SubscriptionParameters, Ring]):
         one = stage.cast.handset(rng, smart=True) if rng.random() < p.shared_handset_share else None
         starts = np.sort(np.clip(since + rng.exponential(1.5, count), since, until - 0.5))
         contracts = [
-            stage.cast.phone(rng, day=float(start), age_days=0, cell=cell, prepaid=False, smart=True, handset=one) for start in starts
+            stage.cast.phone(
+                rng, day=float(start), age_days=0, cell=cell, prepaid=False, smart=True, handset=one
+            )
+            for start in starts
         ]
         friends = stage.crowd(rng, town, stage.world.people.phone >= 0, 6)
         foreign = [stage.cast.foreign(text) for text in run_of_numbers(rng, 6)]
@@ -90,26 +97,40 @@ class SubscriptionFraud(Cases[SubscriptionParameters, Ring]):
         rng, p, world = today.rng, self.p, today.world
         for phone, start in zip(case.contracts.tolist(), case.starts, strict=True):
             if int(np.floor(start)) == today.day:
-                at = today.time(start)
-                today.diary.link(today.diary.number(phone), case.address, "registered", at, since=at)
+                signed = today.time(start)
+                today.diary.link(today.diary.number(phone), case.address, "registered", signed, since=signed)
             since, until = today.within(start, case.until)
             if since >= until:
                 continue
             minutes = p.foreign_minutes * float(np.exp(0.5 * rng.standard_normal())) * (until - since)
             length = np.maximum(lognormal(rng, 400, 0.8, max(1, round(minutes / 9))), 20).astype(np.int64)
-            at = today.hours(max(6.0, (since - today.day) * 24), max(7.0, (until - today.day) * 24), len(length))
-            to = case.foreign[rng.integers(0, len(case.foreign), len(length))]
-            today.pages.say("call", case.id, caller=phone, callee=to, start=at, seconds=length)
+            at = today.hours(
+                max(6.0, (since - today.day) * 24), max(7.0, (until - today.day) * 24), len(length)
+            )
+            abroad = case.foreign[rng.integers(0, len(case.foreign), len(length))]
+            today.pages.say("call", case.id, caller=phone, callee=abroad, start=at, seconds=length)
             n = int(rng.poisson(8))
             down = lognormal(rng, p.data_gb * 1e9 / 8, 0.7, n).astype(np.int64)
-            today.pages.say("data", phone=phone, ts=today.hours(0, 24, n), up=down // 15, down=down, seconds=1800)
-            few = world.people.phone[case.friends[rng.integers(0, len(case.friends), 2)]] if len(case.friends) else np.empty(0, np.int64)
-            today.pages.say("texts", sender=np.full(len(few), phone), recipients=few, times=today.hours(10, 22, len(few)))
+            today.pages.say(
+                "data", phone=phone, ts=today.hours(0, 24, n), up=down // 15, down=down, seconds=1800
+            )
+            few = (
+                world.people.phone[case.friends[rng.integers(0, len(case.friends), 2)]]
+                if len(case.friends)
+                else np.empty(0, np.int64)
+            )
+            today.pages.say(
+                "texts", sender=np.full(len(few), phone), recipients=few, times=today.hours(10, 22, len(few))
+            )
 
     def truths(self, case: Ring, world: World) -> list[Truth]:
         """The contracts."""
         force = int(world.geography.town_force[case.town])
-        return [Truth("subscription_fraud", "subscription_fraud", numbers=case.contracts.tolist(), home_force=force)]
+        return [
+            Truth(
+                "subscription_fraud", "subscription_fraud", numbers=case.contracts.tolist(), home_force=force
+            )
+        ]
 
 
 @dataclass(slots=True)
@@ -151,7 +172,15 @@ class CliSpoofing(Cases[SpoofingParameters, Centre]):
             shown = np.asarray([stage.cast.foreign(british_number(rng)) for _ in range(count)])
         if len(shown) == 0:
             return None
-        return Centre(id, since, until, np.asarray(trunk), shown, borrowed, p.calls_an_hour * float(np.exp(0.4 * rng.standard_normal())))
+        return Centre(
+            id,
+            since,
+            until,
+            np.asarray(trunk),
+            shown,
+            borrowed,
+            p.calls_an_hour * float(np.exp(0.4 * rng.standard_normal())),
+        )
 
     def tell(self, case: Centre, today: Today) -> None:
         """Working hours, one number after another shown."""

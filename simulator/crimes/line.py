@@ -137,13 +137,21 @@ class Line:
 
 
 def make_line(
-    world: World, cast: Cast, residents: Residents, adults: Flags, rng: np.random.Generator, p: LineParameters, id: str
+    world: World,
+    cast: Cast,
+    residents: Residents,
+    adults: Flags,
+    rng: np.random.Generator,
+    p: LineParameters,
+    id: str,
 ) -> Line:
     """Draws one line that is active at some time in the run."""
     days = world.calendar.days
     place = setting(world, rng, p)
     reigns = biography(rng, p, days)
-    size = int(np.clip(lognormal(rng, p.customers_median, p.customers_sigma, 1)[0], FEWEST_CUSTOMERS, MOST_CUSTOMERS))
+    size = int(
+        np.clip(lognormal(rng, p.customers_median, p.customers_sigma, 1)[0], FEWEST_CUSTOMERS, MOST_CUSTOMERS)
+    )
     pool = residents.near(place.market, adults, 4 * size)
     customers = choose(rng, pool, residents.appetite(pool, 0), size)
     taste = np.exp(p.customer_taste_sigma * rng.standard_normal(len(customers)))
@@ -170,7 +178,11 @@ def make_line(
 
 def _holder(rng: np.random.Generator, p: LineParameters) -> Holder:
     draw = rng.random()
-    for share, where in ((p.prison_share, "prison"), (p.abroad_share, "abroad"), (p.roaming_holder_share, "about")):
+    for share, where in (
+        (p.prison_share, "prison"),
+        (p.abroad_share, "abroad"),
+        (p.roaming_holder_share, "about"),
+    ):
         if draw < share:
             return where  # type: ignore[return-value]
         draw -= share
@@ -188,7 +200,10 @@ def _habits(rng: np.random.Generator, p: LineParameters) -> Habits:
     return Habits(
         flares_per_day=0.0 if never else near(p.flares_per_day, 0.4),
         flares=styles,
-        flare_hours=(p.flare_from_hour + float(rng.normal(0, 0.7)), p.flare_to_hour + float(rng.normal(0, 0.7))),
+        flare_hours=(
+            p.flare_from_hour + float(rng.normal(0, 0.7)),
+            p.flare_to_hour + float(rng.normal(0, 0.7)),
+        ),
         gap_s=(min(low, high), max(low, high) + 0.5),
         response_share=min(near(p.response_share), 0.6),
         response_minutes=near(p.response_minutes),
@@ -215,10 +230,14 @@ def _phones(
         age = float(rng.uniform(0, 3))
         handset = kept if kept >= 0 and reign.came_after == "number_change" and rng.random() < 0.5 else NONE
         handset = cast.handset(rng, smart=smart) if handset < 0 else handset
-        numbers = [cast.phone(rng, day=reign.since, age_days=age, cell=int(cells[0]), smart=smart, handset=handset)]
+        numbers = [
+            cast.phone(rng, day=reign.since, age_days=age, cell=int(cells[0]), smart=smart, handset=handset)
+        ]
         if two:
             other = handset if rng.random() < 0.3 else None  # a phone with two SIMs
-            numbers.append(cast.phone(rng, day=reign.since, age_days=age, cell=int(cells[0]), smart=smart, handset=other))
+            numbers.append(
+                cast.phone(rng, day=reign.since, age_days=age, cell=int(cells[0]), smart=smart, handset=other)
+            )
         phones.append(numbers)
         made = [(cast.issue() if c.new_sim else NONE, cast.handset(rng, smart=smart)) for c in reign.changes]
         changes.append(made)
@@ -267,7 +286,11 @@ def _money(
             else:  # a second account, fresh or long asleep
                 age = float(rng.uniform(1, 25)) if kind < 0.8 else float(rng.uniform(200, 900))
                 account = cast.account(rng, person, day=at, age_days=age, dormant=kind >= 0.8, balance=500)
-            style: TillStyle = "slow" if rng.random() < p.slow_till_share else ("at_once" if rng.random() < 0.5 else "evening")
+            style: TillStyle = (
+                "slow"
+                if rng.random() < p.slow_till_share
+                else ("at_once" if rng.random() < 0.5 else "evening")
+            )
             tills.append(Till(account, at, until, style))
             at = until
     older = residents.near(place.hub, (people.age >= 20) & (people.age <= 45) & (people.account >= 0), 30)
@@ -302,7 +325,11 @@ def _addresses(
     while at < end and len(found) < len(homes):
         until = at + float(rng.uniform(10, 60))
         tenant = int(homes[len(found)])
-        found.append(Address(int(world.people.cell[tenant]), tenant, at, min(until, end), int(world.people.phone[tenant])))
+        found.append(
+            Address(
+                int(world.people.cell[tenant]), tenant, at, min(until, end), int(world.people.phone[tenant])
+            )
+        )
         at = until + float(rng.uniform(0, 10))
     return found
 
@@ -361,7 +388,11 @@ def _stints(
         leaves = np.floor(at) + float(rng.uniform(9, 19)) / 24
         arrives = leaves + hours / 24
         nights = int(rng.integers(1, int(p.stint_nights_high) + 1)) if place.external else 0
-        departs = np.floor(arrives) + nights + float(rng.uniform(20, 23) if not nights else rng.uniform(10, 21)) / 24
+        departs = (
+            np.floor(arrives)
+            + nights
+            + float(rng.uniform(20, 23) if not nights else rng.uniform(10, 21)) / 24
+        )
         departs = max(departs, arrives + 2 / 24)
         draw = rng.random()
         mode: Mode = "rail" if draw < p.rail_share else ("car" if draw < p.rail_share + 0.25 else "taxi")
@@ -369,6 +400,8 @@ def _stints(
         reported = departs > arrives + 0.6 and child and rng.random() < p.missing_reported_share
         missing = float(leaves + rng.uniform(6, 30) / 24) if reported else -1e9
         if any(r.since <= arrives < r.until for r in reigns):
-            found.append(Stint(float(leaves), float(arrives), departs, departs + hours / 24, mode, where, missing))
+            found.append(
+                Stint(float(leaves), float(arrives), departs, departs + hours / 24, mode, where, missing)
+            )
         at = departs + hours / 24 + float(rng.uniform(0.5, p.reup_days_high))
     return found

@@ -97,12 +97,21 @@ def _paid_out(today: Today, till: Till) -> None:
         at = int(max(batch[-1][0], today.midnight + MINUTE))
         to_collector = line.collector >= 0 and rng.random() < 0.7
         if to_collector and amount > 0:
-            today.pages.say("pay", payer=till.account, payee=line.collector, amount=amount, ts=at,
-                            new_payee=_first_time(till, -line.collector), reference=str(rng.choice(REFERENCES[:6])))
+            today.pages.say(
+                "pay",
+                payer=till.account,
+                payee=line.collector,
+                amount=amount,
+                ts=at,
+                new_payee=_first_time(till, -line.collector),
+                reference=str(rng.choice(REFERENCES[:6])),
+            )
         elif amount >= 1_000:
             town = line.place.market if rng.random() < 0.5 else line.place.hub
             pence = min(amount // 1_000 * 1_000, ATM_MOST)
-            today.pages.say("cash", account=till.account, amount=pence, ts=at, cell=int(today.world.cells_of(town)[0]))
+            today.pages.say(
+                "cash", account=till.account, amount=pence, ts=at, cell=int(today.world.cells_of(town)[0])
+            )
         till.held -= amount
 
 
@@ -118,7 +127,9 @@ def _notes(today: Today, p: LineParameters, taken: int) -> None:
         town = line.place.hub if rng.random() < 0.7 else line.place.market
         cell = int(rng.choice(today.world.cells_of(town)))
         at = today.midnight + int(rng.uniform(9, 17.5) * HOUR)
-        today.pages.say("cash", account=account, amount=pence, ts=at, cell=cell, deposit=True, channel="branch")
+        today.pages.say(
+            "cash", account=account, amount=pence, ts=at, cell=cell, deposit=True, channel="branch"
+        )
         left -= pence
 
 
@@ -130,7 +141,9 @@ def _collector(today: Today) -> None:
     at = today.midnight + int(rng.uniform(10, 22) * HOUR)
     if line.exchange >= 0 and rng.random() < 0.6:
         pence = int(rng.integers(10, 90)) * 1_000
-        today.pages.say("pay", payer=line.collector, payee=line.exchange, amount=pence, ts=at, new_payee=False)
+        today.pages.say(
+            "pay", payer=line.collector, payee=line.exchange, amount=pence, ts=at, new_payee=False
+        )
     else:
         cell = int(rng.choice(today.world.cells_of(line.place.hub)))
         pence = int(rng.integers(10, 50)) * 1_000
@@ -149,9 +162,23 @@ def _top_up(today: Today, p: LineParameters) -> None:
                 pence = int(rng.choice([500, 1_000, 1_500], p=[0.4, 0.5, 0.1]))
                 by_card = rng.random() < 0.35
                 payer = line.buyer if rng.random() < 0.5 else line.tills[0].account
-                today.pages.say("topup", phone=phone, ts=at, amount=pence, channel="card" if by_card else "voucher",
-                                paid_by=payer if by_card else NONE)
+                today.pages.say(
+                    "topup",
+                    phone=phone,
+                    ts=at,
+                    amount=pence,
+                    channel="card" if by_card else "voucher",
+                    paid_by=payer if by_card else NONE,
+                )
                 business = shops.shop(today.world, rng, line.place.hub, shops.TELECOMS)
                 if by_card and business >= 0:
-                    today.pages.say("card", account=payer, business=business, amount=pence, ts=at - 20_000_000,
-                                    mcc=shops.TELECOMS, entry="ecommerce", beneficiary=phone)
+                    today.pages.say(
+                        "card",
+                        account=payer,
+                        business=business,
+                        amount=pence,
+                        ts=at - 20_000_000,
+                        mcc=shops.TELECOMS,
+                        entry="ecommerce",
+                        beneficiary=phone,
+                    )

@@ -17,7 +17,9 @@ class LineParameters:
     """One world's county lines."""
 
     # how many, where, how long
-    lines_per_million: Annotated[float, Spread(7, 12, "derived", "600-1,100 active lines over 91.1m subscriptions")]
+    lines_per_million: Annotated[
+        float, Spread(7, 12, "derived", "600-1,100 active lines over 91.1m subscriptions")
+    ]
     external_share: Annotated[float, Spread(0.5, 0.75, A, "65/35, drifting to internal")]
     life_days_median: Annotated[float, Spread(60, 130, A, "median 90 days, 95th percentile 900", "log")]
     life_sigma: Annotated[float, Spread(1.1, 1.5, A, "from the same two quantiles")]
@@ -30,9 +32,13 @@ class LineParameters:
     gravity_power: Annotated[float, Spread(0.5, 0.9, A, "population to the power 0.7")]
     rail_town_pull: Annotated[float, Spread(1.2, 2.0, A, "rail towns and coast x 1.5")]
     # customers and orders
-    customers_median: Annotated[float, Spread(55, 130, "derived", "68, 100+ and 2,000 reported; median 80", "log")]
+    customers_median: Annotated[
+        float, Spread(55, 130, "derived", "68, 100+ and 2,000 reported; median 80", "log")
+    ]
     customers_sigma: Annotated[float, Spread(0.4, 0.8, A, "68 to 2,000 seen")]
-    orders_per_customer_day: Annotated[float, Spread(0.4, 0.9, A, "40-150 orders a day over about 80 customers")]
+    orders_per_customer_day: Annotated[
+        float, Spread(0.4, 0.9, A, "40-150 orders a day over about 80 customers")
+    ]
     customer_taste_sigma: Annotated[float, Spread(0.6, 1.3, A, "a few customers buy most")]
     customer_turnover_day: Annotated[float, Spread(0.004, 0.015, A, "customers who come and go, a day")]
     # texting

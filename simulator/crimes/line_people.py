@@ -36,7 +36,13 @@ def _attached(today: Today, runner: Runner) -> None:
         _, where = in_market(today, runner, at)
         down = lognormal(today.rng, 8e6, 1.4, len(at)).astype(np.int64)
         today.pages.say(
-            "data", phone=runner.phone, ts=at, up=down // 12, down=down, seconds=today.rng.integers(30, 3000, len(at)), cell=where
+            "data",
+            phone=runner.phone,
+            ts=at,
+            up=down // 12,
+            down=down,
+            seconds=today.rng.integers(30, 3000, len(at)),
+            cell=where,
         )
 
 
@@ -51,8 +57,22 @@ def _friends(today: Today, runner: Runner) -> None:
     out = rng.random(len(at)) < 0.5
     length = np.maximum(lognormal(rng, 70, 1.1, len(at)), 4).astype(np.int64)
     say = today.pages.say
-    say("call", caller=np.full(int(out.sum()), runner.phone), callee=other[out], start=at[out], seconds=length[out], caller_cell=cells[out])
-    say("call", caller=other[~out], callee=runner.phone, start=at[~out], seconds=length[~out], callee_cell=cells[~out])
+    say(
+        "call",
+        caller=np.full(int(out.sum()), runner.phone),
+        callee=other[out],
+        start=at[out],
+        seconds=length[out],
+        caller_cell=cells[out],
+    )
+    say(
+        "call",
+        caller=other[~out],
+        callee=runner.phone,
+        start=at[~out],
+        seconds=length[~out],
+        callee_cell=cells[~out],
+    )
     at = uniform_times(today, int(rng.poisson(1.5)), 9, 24)
     _, cells = in_market(today, runner, at)
     other = friends[(len(friends) * rng.random(len(at)) ** 2).astype(np.int64)]
@@ -81,8 +101,15 @@ def _travels(today: Today, runner: Runner, stint: Stint) -> None:
         price = int(rng.integers(900, 7500))
         bought_for = stint.mode == "rail" and rng.random() < 0.45
         payer = line.buyer if bought_for else account
-        _card(today, payer, hub if out else market, mcc, start - int(rng.integers(2, 40)) * MINUTE, price,
-              beneficiary=runner.phone if bought_for else None)
+        _card(
+            today,
+            payer,
+            hub if out else market,
+            mcc,
+            start - int(rng.integers(2, 40)) * MINUTE,
+            price,
+            beneficiary=runner.phone if bought_for else None,
+        )
 
 
 def _spends(today: Today, runner: Runner, stint: Stint) -> None:
@@ -105,7 +132,9 @@ def _spends(today: Today, runner: Runner, stint: Stint) -> None:
         _card(today, line.buyer, line.place.market, mcc, at, nights * int(rng.integers(3500, 9000)))
 
 
-def _card(today: Today, account: int, town: int, mcc: int, ts: int, pence: int, *, beneficiary: int | None = None) -> None:
+def _card(
+    today: Today, account: int, town: int, mcc: int, ts: int, pence: int, *, beneficiary: int | None = None
+) -> None:
     business = shops.shop(today.world, today.rng, town, mcc)
     if account < 0 or business < 0 or ts < today.midnight:
         return
@@ -139,7 +168,12 @@ def visits(today: Today, orders: Orders) -> None:
     today.pages.say("location", f"{line.id}.cuckoo", phone=world.people.phone[person], ts=at, cell=home.cell)
     back = world.people.cell[person]
     elsewhere = back != home.cell
-    today.pages.say("location", phone=world.people.phone[person][elsewhere], ts=(at + stay)[elsewhere], cell=back[elsewhere])
+    today.pages.say(
+        "location",
+        phone=world.people.phone[person][elsewhere],
+        ts=(at + stay)[elsewhere],
+        cell=back[elsewhere],
+    )
 
 
 def at_address(addresses: list[Address], day: int) -> Address | None:
@@ -161,16 +195,28 @@ def tenant_day(today: Today, till: int) -> None:
         at = today.midnight + int(rng.uniform(10, 20) * HOUR)
         device = int(world.accounts.device[till])
         today.pages.say("account_event", account=account, kind="device_added", ts=at, device=device)
-        today.pages.say("account_event", account=account, kind="payee_added", ts=at + 5 * MINUTE, device=device)
+        today.pages.say(
+            "account_event", account=account, kind="payee_added", ts=at + 5 * MINUTE, device=device
+        )
         _takes(today, account, till, at + 7 * MINUTE, first=True)
     elif rng.random() < 0.2:
         _takes(today, account, till, today.midnight + int(rng.uniform(9, 23) * HOUR), first=False)
     times: Ints = uniform_times(today, int(rng.poisson(0.9)), 16, 24)
     for at in times:
-        _card(today, account, today.line.place.market, shops.FAST_FOOD, int(at), int(rng.integers(1500, 5200)))
+        _card(
+            today, account, today.line.place.market, shops.FAST_FOOD, int(at), int(rng.integers(1500, 5200))
+        )
 
 
 def _takes(today: Today, account: int, till: int, ts: int, *, first: bool) -> None:
     pence = int(today.rng.integers(4, 40)) * 500
-    today.pages.say("pay", payer=account, payee=till, amount=pence, ts=ts, new_payee=first, cop="match" if first else "",
-                    device=int(today.world.accounts.device[till]))
+    today.pages.say(
+        "pay",
+        payer=account,
+        payee=till,
+        amount=pence,
+        ts=ts,
+        new_payee=first,
+        cop="match" if first else "",
+        device=int(today.world.accounts.device[till]),
+    )

@@ -119,7 +119,9 @@ def _reign_until(
         reign.quiet_from = min(at, until)
 
 
-def _changes(rng: np.random.Generator, p: LineParameters, since: float, until: float, days: int) -> list[Change]:
+def _changes(
+    rng: np.random.Generator, p: LineParameters, since: float, until: float, days: int
+) -> list[Change]:
     found: list[Change] = []
     at = since
     while True:

@@ -101,7 +101,9 @@ def _changes(today: Today, place: int, reign: Reign) -> None:
             continue
         at, phone = today.time(change.day), line.phones[place][0]
         if sim != NONE:
-            today.pages.change("sim_change", phone, max(at - 20 * MINUTE, today.midnight), sim=sim, channel="store")
+            today.pages.change(
+                "sim_change", phone, max(at - 20 * MINUTE, today.midnight), sim=sim, channel="store"
+            )
         today.pages.change("device_change", phone, at, f"{line.id}.{place + 1}", handset=handset)
         if change.handed_over and line.holder == "static":
             today.rng.shuffle(line.hub_cells)
@@ -146,7 +148,9 @@ def _flares(
         starts = np.append(starts[starts < reign.quiet_from - 0.02], max(reign.quiet_from - 0.01, sells[0]))
     sent: list[tuple[Ints, Ints]] = []
     for number, start in enumerate(starts[(starts >= sells[0]) & (starts <= sells[1])]):
-        announcing = reign.announced and reign.ending == "number_change" and start >= reign.quiet_from - 0.0101
+        announcing = (
+            reign.announced and reign.ending == "number_change" and start >= reign.quiet_from - 0.0101
+        )
         chosen, staggered = (on_list, False) if announcing else _recipients(today, on_list, number)
         if len(chosen) == 0:
             continue
@@ -181,9 +185,13 @@ def _send(today: Today, place: int, number: int, chosen: Ints, times: Ints, stor
     sender = _from(line, place, chosen, today.day, number, advert=True)
     to = today.world.people.phone[line.customers[chosen]]
     if line.holder == "abroad":
-        today.pages.say("texts", story, visited=ABROAD, sender=sender, recipients=to, times=times, sender_cell=NONE)
+        today.pages.say(
+            "texts", story, visited=ABROAD, sender=sender, recipients=to, times=times, sender_cell=NONE
+        )
     else:
-        today.pages.say("texts", story, sender=sender, recipients=to, times=times, sender_cell=where(line, times))
+        today.pages.say(
+            "texts", story, sender=sender, recipients=to, times=times, sender_cell=where(line, times)
+        )
 
 
 def _orders(
@@ -213,7 +221,9 @@ def _orders(
     if not who:
         return Orders(np.empty(0, np.int64), np.empty(0, np.int64))
     customer, at = np.concatenate(who), np.concatenate(when)
-    kept = (at >= today.time(max(sells[0], today.day))) & (at < today.time(float(today.day)) + int((until - today.day) * DAY))
+    kept = (at >= today.time(max(sells[0], today.day))) & (
+        at < today.time(float(today.day)) + int((until - today.day) * DAY)
+    )
     order = np.argsort(at[kept], kind="stable")
     return Orders(customer[kept][order], at[kept][order])
 
@@ -241,7 +251,12 @@ def _answered(today: Today, place: int, orders: Orders, story: str) -> None:
 
     ring(by_voice, orders.at[by_voice], np.where(taken, seconds, 0)[by_voice], taken[by_voice], story)
     again = by_voice & ~taken
-    ring(again, orders.at[again] + _seconds(rng, 40, 300, again), seconds[again], np.ones(int(again.sum()), np.bool_))
+    ring(
+        again,
+        orders.at[again] + _seconds(rng, 40, 300, again),
+        seconds[again],
+        np.ones(int(again.sum()), np.bool_),
+    )
     arrived = rng.random(n) < habits.confirms
     at = orders.at[arrived] + _seconds(rng, 8 * 60, 45 * 60, arrived)
     ring(arrived, at, np.maximum(seconds[arrived] // 2, 3), np.ones(len(at), np.bool_))
@@ -266,7 +281,13 @@ def _write(today: Today, customers: Ints, numbers: Ints, times: Ints, *, to_line
     plmn = ABROAD if abroad else ""
     if to_line:
         today.pages.say(
-            "texts", "", visited=plmn, sender=customers, recipients=numbers, times=times, recipient_cell=at_line
+            "texts",
+            "",
+            visited=plmn,
+            sender=customers,
+            recipients=numbers,
+            times=times,
+            recipient_cell=at_line,
         )
     else:
         today.pages.say(

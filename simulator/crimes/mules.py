@@ -39,7 +39,9 @@ class MuleParameters:
     slow_share: Annotated[float, Spread(0.05, 0.35, A, "accounts that wait a day or more")]
     young_share: Annotated[float, Spread(0.6, 0.85, "published", "64 % aged 30 or under (Cifas, H1 2023)")]
     fresh_share: Annotated[float, Spread(0.25, 0.6, A, "accounts opened in the last weeks")]
-    sleeper_share: Annotated[float, Spread(0.1, 0.3, A, "dormant accounts woken up; the rest are in everyday use")]
+    sleeper_share: Annotated[
+        float, Spread(0.1, 0.3, A, "dormant accounts woken up; the rest are in everyday use")
+    ]
     shared_device_share: Annotated[float, Spread(0.15, 0.5, A, "accounts run from the controller's device")]
     complicit_share: Annotated[float, Spread(0.45, 0.7, A, "of holders")]
     deceived_share: Annotated[float, Spread(0.15, 0.35, A, "of holders; the rest are coerced")]
@@ -86,7 +88,9 @@ class Network:
         return [place for place, mule in enumerate(self.mules) if mule.layer == number]
 
 
-def make_network(stage: Stage[object], rng: np.random.Generator, p: MuleParameters, since: float, town: int) -> Network:
+def make_network(
+    stage: Stage[object], rng: np.random.Generator, p: MuleParameters, since: float, town: int
+) -> Network:
     """Recruits account holders round a town and opens or wakes accounts."""
     people = stage.world.people
     depth = int(np.clip(rng.integers(round(p.depth_low), round(p.depth_high) + 1), 2, 5))
@@ -107,23 +111,40 @@ def make_network(stage: Stage[object], rng: np.random.Generator, p: MuleParamete
             draw = rng.random()
             role: Role = "complicit" if draw < p.complicit_share else "deceived"
             role = "coerced" if draw > p.complicit_share + p.deceived_share else role
-            mules.append(Mule(account, layer, role, bool(rng.random() < p.slow_share), device, bool(rng.random() < p.never_alerted)))
+            mules.append(
+                Mule(
+                    account,
+                    layer,
+                    role,
+                    bool(rng.random() < p.slow_share),
+                    device,
+                    bool(rng.random() < p.never_alerted),
+                )
+            )
     exits = np.asarray([stage.cast.elsewhere(), stage.cast.elsewhere()])
     return Network(mules, depth, exits, (p.exit_cash, p.exit_crypto, p.exit_abroad), town)
 
 
-def _account(stage: Stage[object], rng: np.random.Generator, p: MuleParameters, person: int, since: float, device: int) -> int:
+def _account(
+    stage: Stage[object], rng: np.random.Generator, p: MuleParameters, person: int, since: float, device: int
+) -> int:
     draw = rng.random()
     own_device = None if device < 0 else device
     if draw < p.fresh_share:
-        return stage.cast.account(rng, person, day=since, age_days=float(rng.uniform(1, 40)), balance=1_000, device=own_device)
+        return stage.cast.account(
+            rng, person, day=since, age_days=float(rng.uniform(1, 40)), balance=1_000, device=own_device
+        )
     if draw < p.fresh_share + p.sleeper_share:
         age = float(rng.uniform(250, 1_500))
-        return stage.cast.account(rng, person, day=since, age_days=age, dormant=True, balance=700, device=own_device)
+        return stage.cast.account(
+            rng, person, day=since, age_days=age, dormant=True, balance=700, device=own_device
+        )
     return int(stage.world.people.account[person])
 
 
-def receive(network: Network, place: int, at: int, pence: int, rng: np.random.Generator, p: MuleParameters) -> None:
+def receive(
+    network: Network, place: int, at: int, pence: int, rng: np.random.Generator, p: MuleParameters
+) -> None:
     """Money has come into an account: decides when it will go on."""
     mule = network.mules[place]
     wait = lognormal(rng, p.dwell_minutes, p.dwell_sigma, 1)[0] * MINUTE
@@ -144,7 +165,9 @@ def move(network: Network, today: Today, p: MuleParameters, story: str) -> None:
             _pass_on(network, today, p, story, max(at, today.midnight + MINUTE), place, pence)
 
 
-def _pass_on(network: Network, today: Today, p: MuleParameters, story: str, at: int, place: int, pence: int) -> None:
+def _pass_on(
+    network: Network, today: Today, p: MuleParameters, story: str, at: int, place: int, pence: int
+) -> None:
     rng, mule = today.rng, network.mules[place]
     moment = today.day + (at - today.midnight) / DAY
     mule.used, mule.last = min(mule.used, moment), max(mule.last, moment)
@@ -192,20 +215,38 @@ def _leave(network: Network, today: Today, story: str, at: int, mule: Mule, penc
     elif way == 1 and rng.random() < 0.3:
         business = shops.shop(today.world, rng, network.town, shops.QUASI_CASH)
         if business >= 0:
-            today.pages.say("card", story, account=mule.account, business=business, amount=pence, ts=at, entry="ecommerce", mcc=shops.QUASI_CASH)
+            today.pages.say(
+                "card",
+                story,
+                account=mule.account,
+                business=business,
+                amount=pence,
+                ts=at,
+                entry="ecommerce",
+                mcc=shops.QUASI_CASH,
+            )
     else:
         _pay(today, story, mule, int(network.exits[way - 1]), pence, at)
 
 
-def network_truth(network: Network, world: World, *, note: dict[str, object] | None = None, part: str = "") -> Truth:
+def network_truth(
+    network: Network, world: World, *, note: dict[str, object] | None = None, part: str = ""
+) -> Truth:
     """The accounts of a network, by how their holders came into it."""
     used = [mule for mule in network.mules if mule.last > -1e8]
-    roles = {role: [world.account_id(m.account) for m in used if m.role == role] for role in ("complicit", "deceived", "coerced")}
+    roles = {
+        role: [world.account_id(m.account) for m in used if m.role == role]
+        for role in ("complicit", "deceived", "coerced")
+    }
     entry = [world.account_id(m.account) for m in used if m.layer == 0]
     silent = [world.account_id(m.account) for m in used if m.never_alerted]
     force = int(world.geography.town_force[network.town])
     forces = sorted({int(world.accounts.force[m.account]) for m in used} - {0})
-    told: dict[str, object] = {"depth": network.depth, "first_layer": entry, **{k: v for k, v in roles.items() if v}}
+    told: dict[str, object] = {
+        "depth": network.depth,
+        "first_layer": entry,
+        **{k: v for k, v in roles.items() if v},
+    }
     told |= {"never_alerted": silent} if silent else {}
     told |= {"first_used": {world.account_id(m.account): round(m.used, 4) for m in used}}
     return Truth(
@@ -218,11 +259,15 @@ def network_truth(network: Network, world: World, *, note: dict[str, object] | N
 class MuleNetworksParameters(MuleParameters):
     """Networks that serve thefts the streams do not show."""
 
-    networks_per_million_month: Annotated[float, Spread(8, 40, "derived", "about 38,000 mule cases a year (Cifas)", "log")]
+    networks_per_million_month: Annotated[
+        float, Spread(8, 40, "derived", "about 38,000 mule cases a year (Cifas)", "log")
+    ]
     days: Annotated[float, Spread(3, 25, A, "until it is burnt", "log")]
     payments_a_day: Annotated[float, Spread(0.8, 6, A, "into the first layer")]
     amount_gbp: Annotated[float, Spread(250, 1_800, A, "median into the first layer", "log")]
-    victims_here_share: Annotated[float, Spread(0.3, 0.8, A, "payments from accounts of banks that report here")]
+    victims_here_share: Annotated[
+        float, Spread(0.3, 0.8, A, "payments from accounts of banks that report here")
+    ]
 
 
 @dataclass(slots=True)
@@ -259,14 +304,20 @@ class MuleNetworks(Cases[MuleNetworksParameters, Laundry]):
         payers = np.flatnonzero((stage.world.people.account >= 0) & (stage.world.people.age >= 20))
         payers = rng.choice(payers, min(40, len(payers)), replace=False)
         outside = np.asarray([stage.cast.elsewhere() for _ in range(4)])
-        return Laundry(id, since, until, until + CLEARING_DAYS, network, outside, stage.world.people.account[payers])
+        return Laundry(
+            id, since, until, until + CLEARING_DAYS, network, outside, stage.world.people.account[payers]
+        )
 
     def tell(self, case: Laundry, today: Today) -> None:
         """Stolen money comes in and runs through."""
         rng, p = today.rng, self.p
         since, until = today.within(case.since, case.closes)
         first = case.network.layer(0)
-        for at in today.hours((since - today.day) * 24, (until - today.day) * 24, int(rng.poisson(p.payments_a_day * max(until - since, 0.0)))):
+        for at in today.hours(
+            (since - today.day) * 24,
+            (until - today.day) * 24,
+            int(rng.poisson(p.payments_a_day * max(until - since, 0.0))),
+        ):
             place = int(rng.choice(first))
             mule = case.network.mules[place]
             here = rng.random() < p.victims_here_share

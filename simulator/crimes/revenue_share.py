@@ -33,7 +33,9 @@ class RevenueShareParameters:
     calls_at_once: Annotated[float, Spread(1, 4, A, "conference calls from one line")]
     call_minutes: Annotated[float, Spread(8, 45, A, "median: long calls")]
     destinations: Annotated[float, Spread(2, 14, A, "numbers of one or two ranges")]
-    premium_share: Annotated[float, Spread(0.1, 0.4, A, "British premium-rate numbers instead of foreign ones")]
+    premium_share: Annotated[
+        float, Spread(0.1, 0.4, A, "British premium-rate numbers instead of foreign ones")
+    ]
     roaming_share: Annotated[float, Spread(0.2, 0.6, A, "cases rung from abroad")]
     test_calls: Annotated[float, Spread(2, 10, A, "short calls first")]
 
@@ -65,7 +67,12 @@ class Drain:
     abroad: bool
 
 
-def _destinations(stage: Stage[RevenueShareParameters] | Stage[PbxParameters], rng: np.random.Generator, n: float, premium: float) -> Ints:
+def _destinations(
+    stage: Stage[RevenueShareParameters] | Stage[PbxParameters],
+    rng: np.random.Generator,
+    n: float,
+    premium: float,
+) -> Ints:
     count = max(2, round(n * float(np.exp(0.3 * rng.standard_normal()))))
     texts = premium_numbers(rng, count) if rng.random() < premium else run_of_numbers(rng, count)
     return np.asarray([stage.cast.foreign(text) for text in texts])
@@ -91,10 +98,26 @@ class RevenueShare(Cases[RevenueShareParameters, Drain]):
         cell = stage.cell(rng, town)
         count = max(1, round(p.sims * float(np.exp(0.4 * rng.standard_normal()))))
         lines = [
-            stage.cast.phone(rng, day=since, age_days=float(rng.uniform(0, 12)), cell=cell, smart=True, prepaid=bool(rng.random() < 0.4))
+            stage.cast.phone(
+                rng,
+                day=since,
+                age_days=float(rng.uniform(0, 12)),
+                cell=cell,
+                smart=True,
+                prepaid=bool(rng.random() < 0.4),
+            )
             for _ in range(count)
         ]
-        return Drain(id, since, until, np.asarray(lines), _destinations(stage, rng, p.destinations, p.premium_share), town, cell, abroad)
+        return Drain(
+            id,
+            since,
+            until,
+            np.asarray(lines),
+            _destinations(stage, rng, p.destinations, p.premium_share),
+            town,
+            cell,
+            abroad,
+        )
 
     def tell(self, case: Drain, today: Today) -> None:
         """A few short calls to try it, then long ones, several at once."""
@@ -102,7 +125,12 @@ class RevenueShare(Cases[RevenueShareParameters, Drain]):
         since, until = today.within(case.since, case.until)
         for line in case.lines.tolist():
             for _ in range(max(1, round(p.calls_at_once))):
-                starts, lengths = back_to_back(rng, today.time(since), today.time(since) + int((until - since) * 24 * HOUR), p.call_minutes)
+                starts, lengths = back_to_back(
+                    rng,
+                    today.time(since),
+                    today.time(since) + int((until - since) * 24 * HOUR),
+                    p.call_minutes,
+                )
                 _ring(today, case, line, starts, lengths)
         if int(np.floor(case.since)) == today.day:
             n = max(1, int(rng.poisson(p.test_calls)))
@@ -157,10 +185,21 @@ class PbxHacking(Cases[PbxParameters, Drain]):
         text = f"+441632960{int(rng.integers(0, 1000)):03d}"
         line = stage.cast.phone(rng, day=0, age_days=900, cell=cell, prepaid=False, text=text)
         attack = max(until - p.days, 0.0)
-        weekend = next((d for d in range(int(attack), stage.days) if stage.world.calendar.weekday(d) == 4), int(attack))
+        weekend = next(
+            (d for d in range(int(attack), stage.days) if stage.world.calendar.weekday(d) == 4), int(attack)
+        )
         begins = (weekend if rng.random() < 0.6 else int(attack)) + float(rng.uniform(18.5, 23.5)) / 24
         begins = min(begins, stage.days - 0.3)
-        return Drain(id, begins, begins + p.days, np.asarray([line]), _destinations(stage, rng, p.destinations, 0.1), town, cell, False)
+        return Drain(
+            id,
+            begins,
+            begins + p.days,
+            np.asarray([line]),
+            _destinations(stage, rng, p.destinations, 0.1),
+            town,
+            cell,
+            False,
+        )
 
     def tell(self, case: Drain, today: Today) -> None:
         """Short probes, then long calls, several at once, out of hours."""
@@ -193,14 +232,23 @@ class PbxHacking(Cases[PbxParameters, Drain]):
         length = np.maximum(lognormal(rng, 110, 1.0, len(phones)), 4).astype(np.int64)
         out = rng.random(len(phones)) < 0.6
         line = int(case.lines[0])
-        today.pages.say("call", caller=line, callee=phones[out], start=at[out], seconds=length[out], answered=rng.random(int(out.sum())) < 0.7)
+        today.pages.say(
+            "call",
+            caller=line,
+            callee=phones[out],
+            start=at[out],
+            seconds=length[out],
+            answered=rng.random(int(out.sum())) < 0.7,
+        )
         today.pages.say("call", caller=phones[~out], callee=line, start=at[~out], seconds=length[~out])
 
     def truths(self, case: Drain, world: World) -> list[Truth]:
         """The exchange (its owner is a victim) and the numbers that earn."""
         force = int(world.geography.town_force[case.town])
         numbers = [*case.lines.tolist(), *case.destinations.tolist()]
-        return [Truth("revenue_share", "pbx_hacking", numbers=numbers, home_force=force, note={"role": "victim"})]
+        return [
+            Truth("revenue_share", "pbx_hacking", numbers=numbers, home_force=force, note={"role": "victim"})
+        ]
 
 
 def mechanisms(parameters: Parameters) -> list[Mechanism]:

@@ -31,10 +31,14 @@ class SimBoxParameters:
     sims_at_once: Annotated[float, Spread(4, 28, A, "slots of a box", "log")]
     sims_per_handset: Annotated[float, Spread(1, 8, A, "SIMs that share a slot's IMEI")]
     sim_days: Annotated[float, Spread(1.5, 9, A, "a SIM's life", "log")]
-    calls_per_sim_day: Annotated[float, Spread(25, 160, "derived", "out:in far above 10; Murynets et al. 2014", "log")]
+    calls_per_sim_day: Annotated[
+        float, Spread(25, 160, "derived", "out:in far above 10; Murynets et al. 2014", "log")
+    ]
     call_seconds: Annotated[float, Spread(60, 260, A, "median")]
     answered_share: Annotated[float, Spread(0.4, 0.75, A, "")]
-    humanlike_share: Annotated[float, Spread(0.0, 0.5, A, "boxes that also text, take calls and pause at night")]
+    humanlike_share: Annotated[
+        float, Spread(0.0, 0.5, A, "boxes that also text, take calls and pause at night")
+    ]
     moved_share: Annotated[float, Spread(0.0, 0.3, A, "boxes carried from place to place")]
 
 
@@ -48,7 +52,9 @@ class SmishingParameters:
     sims_per_handset: Annotated[float, Spread(1, 12, A, "SIMs that share an IMEI")]
     sim_hours: Annotated[float, Spread(3, 40, A, "a SIM's life until it is blocked", "log")]
     texts_per_sim_hour: Annotated[float, Spread(40, 400, A, "sends of one SIM in its hours", "log")]
-    sequential_share: Annotated[float, Spread(0.2, 0.7, A, "farms that work through number ranges, not lists")]
+    sequential_share: Annotated[
+        float, Spread(0.2, 0.7, A, "farms that work through number ranges, not lists")
+    ]
     reply_share: Annotated[float, Spread(0.001, 0.005, "derived", "below 0.5 %: few answer", "log")]
     day_only_share: Annotated[float, Spread(0.3, 0.9, A, "farms that send in waking hours")]
 
@@ -98,7 +104,9 @@ def _bank(
         while at < min(until, stage.days):
             end = min(at + float(lognormal(rng, sim_days, 0.6, 1)[0]), until)
             handset = handsets[place % len(handsets)]
-            phone = stage.cast.phone(rng, day=at, age_days=float(rng.uniform(0, 2)), cell=int(cells[0]), handset=handset)
+            phone = stage.cast.phone(
+                rng, day=at, age_days=float(rng.uniform(0, 2)), cell=int(cells[0]), handset=handset
+            )
             slots.append(Slot(phone, at, end))
             at = end
     return Bank(id, since, until, slots, cells, town, False, False)
@@ -145,13 +153,36 @@ class SimBox(Cases[SimBoxParameters, Bank]):
                 to, at = to[awake], at[awake]
             taken = rng.random(len(to)) < p.answered_share
             length = np.maximum(lognormal(rng, p.call_seconds, 0.9, len(to)), 3).astype(np.int64)
-            today.pages.say("call", case.id, caller=slot.phone, callee=to, start=at, seconds=length, answered=taken, caller_cell=cell)
+            today.pages.say(
+                "call",
+                case.id,
+                caller=slot.phone,
+                callee=to,
+                start=at,
+                seconds=length,
+                answered=taken,
+                caller_cell=cell,
+            )
             returned = rng.random(len(to)) < (0.03 if case.humanlike else 0.008)
-            today.pages.say("call", caller=to[returned], callee=slot.phone, start=at[returned] + 600 * SECOND, seconds=0, answered=False, callee_cell=cell)
+            today.pages.say(
+                "call",
+                caller=to[returned],
+                callee=slot.phone,
+                start=at[returned] + 600 * SECOND,
+                seconds=0,
+                answered=False,
+                callee_cell=cell,
+            )
             if case.humanlike:
                 few = today.hours(9, 21, int(rng.poisson(3)))
                 others = _people(rng, world, len(few))
-                today.pages.say("texts", sender=np.full(len(others), slot.phone), recipients=others, times=few[: len(others)], sender_cell=cell)
+                today.pages.say(
+                    "texts",
+                    sender=np.full(len(others), slot.phone),
+                    recipients=others,
+                    times=few[: len(others)],
+                    sender_cell=cell,
+                )
             times = today.time(since) + (rng.random(2) * (until - since) * DAY).astype(np.int64)
             today.pages.say("location", phone=slot.phone, ts=times, cell=cell)
 
@@ -159,7 +190,9 @@ class SimBox(Cases[SimBoxParameters, Bank]):
         """Every SIM that went through the box."""
         force = int(world.geography.town_force[case.town])
         numbers = [slot.phone for slot in case.slots]
-        return [Truth("sim_box", "sim_box", numbers=numbers, home_force=force, note={"humanlike": case.humanlike})]
+        return [
+            Truth("sim_box", "sim_box", numbers=numbers, home_force=force, note={"humanlike": case.humanlike})
+        ]
 
 
 class SmishingFarm(Cases[SmishingParameters, Bank]):
@@ -205,13 +238,23 @@ class SmishingFarm(Cases[SmishingParameters, Bank]):
             today.pages.say("texts", case.id, sender=slot.phone, recipients=to, times=at, sender_cell=cell)
             answer = rng.random(len(to)) < p.reply_share
             back = at[answer] + (rng.uniform(30, 3_000, int(answer.sum())) * SECOND).astype(np.int64)
-            today.pages.say("texts", sender=to[answer], recipients=slot.phone, times=back, recipient_cell=cell)
+            today.pages.say(
+                "texts", sender=to[answer], recipients=slot.phone, times=back, recipient_cell=cell
+            )
 
     def truths(self, case: Bank, world: World) -> list[Truth]:
         """Every SIM of the farm."""
         force = int(world.geography.town_force[case.town])
         numbers = [slot.phone for slot in case.slots]
-        return [Truth("smishing", "smishing_farm", numbers=numbers, home_force=force, note={"sequential": case.sequential})]
+        return [
+            Truth(
+                "smishing",
+                "smishing_farm",
+                numbers=numbers,
+                home_force=force,
+                note={"sequential": case.sequential},
+            )
+        ]
 
 
 def mechanisms(parameters: Parameters) -> list[Mechanism]:

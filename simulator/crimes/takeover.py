@@ -34,9 +34,13 @@ A: Final[Origin] = "assumed"
 class TakeoverParameters(MuleParameters):
     """One world's takeovers."""
 
-    swaps_per_million_year: Annotated[float, Spread(40, 90, "derived", "3,000 SIM swaps in 2024, +38 % in 2025 (Cifas)")]
+    swaps_per_million_year: Annotated[
+        float, Spread(40, 90, "derived", "3,000 SIM swaps in 2024, +38 % in 2025 (Cifas)")
+    ]
     without_swap_share: Annotated[float, Spread(0.1, 0.35, A, "takeovers by phished codes alone")]
-    hours_to_drain: Annotated[float, Spread(0.6, 14, A, "median from SIM change to first payment; within 72", "log")]
+    hours_to_drain: Annotated[
+        float, Spread(0.6, 14, A, "median from SIM change to first payment; within 72", "log")
+    ]
     payments_high: Annotated[float, Spread(2, 7, A, "payments of one drain")]
     drained_share: Annotated[float, Spread(0.5, 0.98, A, "of the balance")]
     detail_changed_share: Annotated[float, Spread(0.2, 0.7, A, "email or address changed too")]
@@ -118,7 +122,15 @@ class Takeover(Cases[TakeoverParameters, Gang]):
             return None
         since = min(s.swapped for s in seizures)
         last = max(max(s.pays[-1], s.recovered) for s in seizures)
-        return Gang(id, since, last + CLEARING_DAYS, seizures, network, town, stage.cast.phone(rng, day=0, age_days=30, cell=cell))
+        return Gang(
+            id,
+            since,
+            last + CLEARING_DAYS,
+            seizures,
+            network,
+            town,
+            stage.cast.phone(rng, day=0, age_days=30, cell=cell),
+        )
 
     def tell(self, case: Gang, today: Today) -> None:
         """The steps due today, victim by victim."""
@@ -135,7 +147,9 @@ class Takeover(Cases[TakeoverParameters, Gang]):
         if s.swaps and int(np.floor(s.swapped)) == today.day:
             at = today.time(s.swapped)
             today.pages.change("sim_change", s.phone, at, story, sim=s.sim, channel=s.channel)
-            today.pages.change("device_change", s.phone, at + int(rng.integers(20, 400)) * SECOND, story, handset=s.handset)
+            today.pages.change(
+                "device_change", s.phone, at + int(rng.integers(20, 400)) * SECOND, story, handset=s.handset
+            )
             times = at + (np.sort(rng.uniform(0.05, 3, 3)) * HOUR).astype(np.int64)
             today.pages.say("location", phone=s.phone, ts=times, cell=s.cell)
             if rng.random() < self.p.forwarding_share:
@@ -151,11 +165,20 @@ class Takeover(Cases[TakeoverParameters, Gang]):
         rng, world = today.rng, today.world
         at = today.time(s.resets)
         codes = int(rng.integers(1, 4))
-        senders = np.flatnonzero(world.phones.kind[: world.native_phones] == NUMBER_KINDS.index("alphanumeric"))
+        senders = np.flatnonzero(
+            world.phones.kind[: world.native_phones] == NUMBER_KINDS.index("alphanumeric")
+        )
         if len(senders):
             times = at + np.arange(codes) * 3 * MINUTE - 20 * SECOND
             where = s.cell if s.swaps else None
-            today.pages.say("texts", story, sender=np.full(codes, int(rng.choice(senders))), recipients=s.phone, times=times, recipient_cell=where)
+            today.pages.say(
+                "texts",
+                story,
+                sender=np.full(codes, int(rng.choice(senders))),
+                recipients=s.phone,
+                times=times,
+                recipient_cell=where,
+            )
         failed = int(rng.poisson(self.p.failed_logins))
         steps = [("login_failed", -2 * i - 3, "") for i in range(failed, 0, -1)]
         steps += [("credential_reset", 0, ""), ("device_added", 3, ""), ("login", 4, "")]
@@ -163,8 +186,17 @@ class Takeover(Cases[TakeoverParameters, Gang]):
             steps.append(("detail_changed", 7, str(rng.choice(["email", "address", "phone"]))))
         for kind, minutes, detail in steps:
             when = max(at + minutes * MINUTE, today.midnight)
-            today.pages.say("account_event", story, account=s.account, kind=kind, ts=when, device=s.device, ip=s.ip,
-                            channel="web" if kind == "credential_reset" else "mobile_app", detail=detail or None)
+            today.pages.say(
+                "account_event",
+                story,
+                account=s.account,
+                kind=kind,
+                ts=when,
+                device=s.device,
+                ip=s.ip,
+                channel="web" if kind == "credential_reset" else "mobile_app",
+                detail=detail or None,
+            )
 
     def _drain(self, case: Gang, s: Seizure, today: Today, story: str) -> None:
         rng, world = today.rng, today.world
@@ -176,7 +208,15 @@ class Takeover(Cases[TakeoverParameters, Gang]):
             if number == 0:
                 for kind, lead in (("payee_added", 6), ("limit_changed", 4)):
                     when = max(at - lead * MINUTE, today.midnight)
-                    today.pages.say("account_event", story, account=s.account, kind=kind, ts=when, device=s.device, ip=s.ip)
+                    today.pages.say(
+                        "account_event",
+                        story,
+                        account=s.account,
+                        kind=kind,
+                        ts=when,
+                        device=s.device,
+                        ip=s.ip,
+                    )
             left = max(int(world.accounts.balance[s.account]), 30_000)
             pence = int(left * self.p.drained_share / len(s.pays) * rng.uniform(0.8, 1.2)) // 100 * 100 + 100
             pence = min(pence, 2_500_000)
@@ -217,7 +257,9 @@ class Takeover(Cases[TakeoverParameters, Gang]):
         return [*rows, network_truth(case.network, world, note={"gang": case.id}, part=".mules")]
 
 
-def _seizure(stage: Stage[TakeoverParameters], rng: np.random.Generator, person: int, cell: int, network: Network) -> Seizure:
+def _seizure(
+    stage: Stage[TakeoverParameters], rng: np.random.Generator, person: int, cell: int, network: Network
+) -> Seizure:
     p, world = stage.p, stage.world
     phone, account = int(world.people.phone[person]), int(world.people.account[person])
     swapped = float(np.floor(rng.uniform(0, max(stage.days - 1, 1))) + rng.uniform(8, 19) / 24)

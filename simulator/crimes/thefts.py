@@ -29,7 +29,7 @@ def settle(thefts: list[Theft], diary: Diary, known: dict[str, list[int]]) -> No
     """Tells the diary of all of them and every one's maker what came of it."""
     if not thefts:
         return
-    more = {name: [theft.more[name] for theft in thefts] for name in thefts[0].more}
+    more: dict[str, Any] = {name: [theft.more[name] for theft in thefts] for name in thefts[0].more}
     ids = diary.pay(
         np.asarray([theft.payer for theft in thefts]), np.asarray([theft.payee for theft in thefts]),
         np.asarray([theft.pence for theft in thefts]), np.asarray([theft.at for theft in thefts]), **more,

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 import numpy as np
 
-from simulator.arrays import MINUTE, SECOND, Ints
+from simulator.arrays import MINUTE, SECOND, Flags, Ints
 from simulator.chance import lognormal
 from simulator.crimes.cases import Cases, Stage, Today, Truth, place_in_run
 from simulator.crimes.prevalence import subscriptions
@@ -67,13 +67,16 @@ class Wangiri(Cases[WangiriParameters, Campaign]):
             cell = stage.cell(rng, town)
             shared = [stage.cast.handset(rng, smart=False) for _ in range(max(1, count // 8))]
             numbers = [
-                stage.cast.phone(rng, day=since, age_days=1, cell=cell, handset=shared[i % len(shared)]) for i in range(count)
+                stage.cast.phone(rng, day=since, age_days=1, cell=cell, handset=shared[i % len(shared)])
+                for i in range(count)
             ]
         else:
             numbers = [stage.cast.foreign(text) for text in run_of_numbers(rng, count)]
         low = float(rng.choice([0.0, 8.0, 18.0]))
         rate = float(p.rings_per_number_hour * np.exp(0.4 * rng.standard_normal()))
-        return Campaign(id, since, until, np.asarray(numbers), home, rate, (low, low + float(rng.uniform(3, 6))), town)
+        return Campaign(
+            id, since, until, np.asarray(numbers), home, rate, (low, low + float(rng.uniform(3, 6))), town
+        )
 
     def tell(self, case: Campaign, today: Today) -> None:
         """Rings in the hours of the campaign, and those who call back."""
@@ -97,17 +100,27 @@ class Wangiri(Cases[WangiriParameters, Campaign]):
         n = int(back.sum())
         delay = (lognormal(rng, p.callback_minutes, 1.0, n) * MINUTE).astype(np.int64) + 5 * SECOND
         length = np.maximum(lognormal(rng, p.callback_seconds, 0.8, n), 4).astype(np.int64)
-        today.pages.say("call", case.id, caller=reached[back], callee=caller[back], start=at[back] + delay, seconds=length)
+        today.pages.say(
+            "call", case.id, caller=reached[back], callee=caller[back], start=at[back] + delay, seconds=length
+        )
 
     def truths(self, case: Campaign, world: World) -> list[Truth]:
         """The numbers shown."""
         force = int(world.geography.town_force[case.town]) if case.home else 0
-        return [Truth("wangiri", "wangiri", numbers=case.numbers.tolist(), home_force=force, note={"home_sims": case.home})]
+        return [
+            Truth(
+                "wangiri",
+                "wangiri",
+                numbers=case.numbers.tolist(),
+                home_force=force,
+                note={"home_sims": case.home},
+            )
+        ]
 
 
-def reachable(world: World, phones: Ints) -> Ints:
+def reachable(world: World, phones: Ints) -> Flags:
     """Which numbers are subscribers' of our operators."""
-    ours: Ints = (world.phones.operator[phones] >= 0) & (world.phones.owner[phones] >= 0)
+    ours: Flags = (world.phones.operator[phones] >= 0) & (world.phones.owner[phones] >= 0)
     return ours
 
 
