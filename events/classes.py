@@ -255,9 +255,10 @@ def _uk_class_of(national: str) -> int:
     return plain.get(national[0], INVALID)
 
 
-def number_block(form: str) -> str | None:
+def number_block(raw: str) -> str | None:
     """The block a number lies in, as the text its prefix token is made of; nothing for what is not E.164."""
-    return form[:-BLOCK_DIGITS] + "*" if form.startswith("+") else None
+    form, _, country = number_form(raw)
+    return form[:-BLOCK_DIGITS] + "*" if country else None
 
 
 def plmn_of(digits: str) -> int:

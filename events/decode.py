@@ -62,7 +62,7 @@ class Keys(msgspec.Struct, frozen=True):
 def _slot(buf: Any, at: int, size: int, seed: int) -> Any:
     fifth = buf[at + min(4, size - 1)]
     mixed = size + 3 * buf[at] + 17 * fifth + 71 * buf[at + size - 1] + 257 * buf[at + (size >> 1)]
-    mixed += 4099 * buf[at + size - min(size, 3)]
+    mixed += 4099 * buf[at + size - min(size, 2)] + 16411 * buf[at + size - min(size, 3)]
     return ((mixed * seed) >> 11) & (_KEY_TABLE - 1)
 
 
@@ -76,9 +76,11 @@ def keys_of(stream: str) -> Keys:
         names += [name.encode() for name in contract.CONTENT_FIELDS]
         types += [CONTENT] * len(contract.CONTENT_FIELDS)
     arrays = [np.frombuffer(name, np.uint8) for name in names]
-    seed = 1
-    while len({_slot(name, 0, name.size, seed) for name in arrays}) < len(arrays):
-        seed += 2
+    seed = next(
+        seed
+        for seed in range(1, 1_000_001, 2)
+        if len({_slot(name, 0, name.size, seed) for name in arrays}) == len(arrays)
+    )
     table = np.full(_KEY_TABLE, -1, np.int8)
     for place, name in enumerate(arrays):
         table[_slot(name, 0, name.size, seed)] = place
@@ -188,7 +190,8 @@ def _number(buf: Any, p: int, e: int) -> tuple[int, int, int, float]:
         return p, 3, 0, 0.0
     value = -mantissa if negative else mantissa
     if whole:
-        return p, 1, value, float(value) if mantissa <= EXACT_MANTISSA else np.nan
+        sure = mantissa <= EXACT_MANTISSA and not (negative and mantissa == 0)
+        return p, 1, value, float(value) if sure else np.nan
     if mantissa > EXACT_MANTISSA or power < -EXACT_POWER or power > EXACT_POWER:
         return p, 3, 0, 0.0
     decimal = mantissa / _POWERS[-power] if power < 0 else mantissa * _POWERS[power]

@@ -32,7 +32,7 @@ ENTRY: Final = np.dtype([("hi", "<u8"), ("lo", "<u8"), ("when", "<u4")])
 def find(his: Any, los: Any, whens: Any, hi: Any, lo: Any) -> Any:
     """The slot of a digest: where it is, or else the free one where it would go."""
     size = np.uint64(whens.size)
-    slot = np.int64(((lo >> np.uint64(32)) * size) >> np.uint64(32))
+    slot: Any = np.int64(((lo >> np.uint64(32)) * size) >> np.uint64(32))
     while whens[slot] and (los[slot] != lo or his[slot] != hi):
         slot += 1
         if slot == whens.size:

@@ -337,8 +337,9 @@ def write_form(shape: int, raw: Any, start: int, length: int, out: Any, at: int)
     if shape == ICCID:
         while size > 1 and out[at + size - 1] == 70:
             size -= 1
+        digits = size > 0
         for k in range(size):
-            digits = _is_digit(out[at + k]) and (digits or k > 0)
+            digits = digits and _is_digit(out[at + k])
         if digits:
             return size, 0, 0
     elif digits and shape == DIGITS:
