@@ -13,13 +13,14 @@ import numpy as np
 import polars as pl
 
 from events import codes
+from events.bases import SYNTHETIC
 from simulator import columns, identifiers
 from simulator.arrays import Array, Flags, Ints
 from simulator.world import NUMBER_KINDS, World
 
 NOTHING: Final = -(2**62)
 """Stands for "not said" in columns where -1 means something."""
-BASIS: Final = "synthetic-demo"
+BASIS: Final = SYNTHETIC
 """The lawful basis made-up records are held under."""
 
 STREAMS: Final = ("payments", "accounts", "telecoms", "labels", "links", "watch")

@@ -27,6 +27,7 @@ from simulator.diary import Diary, Mechanism
 from simulator.errors import SimulationError
 from simulator.parameters import Parameters
 from simulator.records import STREAMS, Writer
+from simulator.spreads import spreads
 from simulator.world import World
 from simulator.writing import NdjsonFolder, ParquetFolder, Sink, Stretch, stretches, write_truth
 
@@ -151,7 +152,7 @@ def simulate(
                 on_progress(day + 1, days, sum(run.records.values()))
     finally:
         sink.close()
-    write_truth(out / "truth", run.diary)
+    _write_apart(out, run)
     return run.summary()
 
 
@@ -183,10 +184,26 @@ def stream(
             run.live(day)
             _emit(_by_time(run, day, writer), carrier, speed, first, begin, now, pause)
             if out is not None:
-                write_truth(out / "truth", run.diary)
+                _write_apart(out, run)
     finally:
         carrier.close()
     return run.summary()
+
+
+def _write_apart(out: Path, run: Simulation) -> None:
+    """What no flow reads: what really went on, and what the world is like."""
+    world, accounts = run.world, run.world.people.account
+    about = {
+        "people": len(world.people),
+        "adults": int(((world.people.age >= 18) & (accounts >= 0)).sum()),
+        "subscriptions": world.subscribers,
+        "days": world.calendar.days,
+        "seed": world.seed,
+        "start": world.start.isoformat(),
+        "sources": sources(world.parameters),
+        "parameters": {name: getattr(world.parameters, name) for name in spreads(Parameters)},
+    }
+    write_truth(out / "truth", run.diary, about)
 
 
 class _Lines:

@@ -1,7 +1,7 @@
 """Where the records go: NDJSON or Parquet files, one for each stream, in the order of recording."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Protocol
@@ -168,9 +168,10 @@ def stretches(stream: str, due: list[Rows], places: list[Ints]) -> Iterator[Stre
         yield Stretch(stream, parts, where, recorded)
 
 
-def write_truth(folder: Path, diary: Diary) -> None:
-    """What really went on, in a folder apart that no flow reads."""
+def write_truth(folder: Path, diary: Diary, about: Mapping[str, Any]) -> None:
+    """What really went on and what the world is like, in a folder apart that no flow reads."""
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / "world.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
     with (folder / "truth.ndjson").open("w", encoding="utf-8") as file:
         for row in diary.truths.values():
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
