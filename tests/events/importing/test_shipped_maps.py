@@ -40,9 +40,20 @@ def test_amlgentex_labels_point_at_their_payments_seven_days_later(bench: Bench)
     payments = {each["event_id"]: each for each in done.payments}
     for label in done.streams["labels"]:
         payment = payments[label["about"].removeprefix("event:")]
-        assert label["subjects"] == ["account:" + payment["payer_account"], "account:" + payment["payee_account"]]
+        assert label["subjects"] == [
+            "account:" + payment["payer_account"],
+            "account:" + payment["payee_account"],
+        ]
         assert label["ts"] > payment["ts"]
-        assert label["typology"] in ("fan_out", "fan_in", "cycle", "bipartite", "stack", "scatter_gather", "gather_scatter")
+        assert label["typology"] in (
+            "fan_out",
+            "fan_in",
+            "cycle",
+            "bipartite",
+            "stack",
+            "scatter_gather",
+            "gather_scatter",
+        )
 
 
 def test_amlgentex_payments_say_nothing_of_the_label(bench: Bench) -> None:
@@ -84,7 +95,9 @@ def test_the_handbook_map_reads_its_columns(bench: Bench, tmp_path: Path) -> Non
     pl.DataFrame(
         {
             "TRANSACTION_ID": [0, 1],
-            "TX_DATETIME": pl.Series(["2018-04-01 00:00:31", "2018-04-01 00:02:10"]).str.to_datetime(time_unit="ns"),
+            "TX_DATETIME": pl.Series(["2018-04-01 00:00:31", "2018-04-01 00:02:10"]).str.to_datetime(
+                time_unit="ns"
+            ),
             "CUSTOMER_ID": [596, 7],
             "TERMINAL_ID": [3156, 8],
             "TX_AMOUNT": [57.16, 85.64999999999999],
@@ -115,7 +128,11 @@ def test_a_message_of_collegemsg_becomes_both_legs(bench: Bench, tmp_path: Path)
     path = tmp_path / "m.parquet"
     pl.DataFrame({"src": [1], "dst": [1899], "ts": [1082040961]}).write_parquet(path)
     sent, received = bench("collegemsg", path).streams["telecoms"]
-    assert (sent["direction"], sent["number"], sent["other_number"]) == ("mo", "+999000000001", "+999000001899")
+    assert (sent["direction"], sent["number"], sent["other_number"]) == (
+        "mo",
+        "+999000000001",
+        "+999000001899",
+    )
     assert (received["direction"], received["number"], received["other_number"]) == (
         "mt",
         sent["other_number"],
@@ -145,7 +162,9 @@ def test_amlsim_1k_reads_its_columns(bench: Bench, tmp_path: Path) -> None:
         (64950, "TRANSFER"),
         (1000, "CASH_IN"),
     ]
-    assert [(each["about"], each["reason_code"]) for each in done.streams["labels"]] == [("event:as1-2", "alert-3")]
+    assert [(each["about"], each["reason_code"]) for each in done.streams["labels"]] == [
+        ("event:as1-2", "alert-3")
+    ]
 
 
 BANK = """Transaction ID,End To End ID,Date,Time,Amount,From Sort Code,From Account,To Sort Code,To Account,\
