@@ -90,17 +90,22 @@ class Door:
         sources: Sequence[Source] = (),
         *,
         forces: Mapping[str, int] | None = None,
+        default_basis: str | None = None,
         earliest: int = EARLIEST,
         latest: int = LATEST,
         tolerance_us: int = TOLERANCE_US,
         max_line: int = MAX_LINE,
     ) -> None:
-        """`forces` gives each police force's row in the table of forces, from 1, by its ONS code."""
+        """`forces` gives each police force's row in the table of forces, from 1, by its ONS code.
+
+        `default_basis` is the basis of records that name none and whose source declares none.
+        """
         if not 0 < max_line < decode.MAX_LENGTH:
             raise EventError(f"A longest line of {max_line} bytes is not usable: choose 1 to {decode.MAX_LENGTH - 1}.")
         self._keys = keys
         self._bases = bases
         self._sources = {source.name: source for source in sources}
+        self._default_basis = default_basis
         self._force_rows = dict(forces or {})
         self._forces = judge.Forces(self._force_rows)
         self._earliest, self._latest, self._tolerance = earliest, latest, tolerance_us
@@ -166,9 +171,8 @@ class Door:
         self, stream: str, reading: "_Lines | _Rows", row: int, refusal: Refusal, source: str, where: Where
     ) -> Rejected:
         raw = reading.raw(row)
-        declared = self._sources.get(source)
         unread = stream == "telecoms" and refusal.detail == "$"  # it may hold content, nobody has looked
-        keep = self._bases.keeps_refused(declared.basis if declared else None)
+        keep = self._bases.keeps_refused(self._basis_of(source) or None)
         kept = raw if keep and not unread and refusal.reason not in _UNKEPT else None
         return Rejected(source, stream, refusal.reason, refusal.detail, digest_of(raw), where, kept)
 
@@ -277,7 +281,7 @@ class Door:
 
     def _basis_of(self, source: str) -> str:
         declared = self._sources.get(source)
-        return (declared.basis if declared else None) or ""
+        return (declared.basis if declared else None) or self._default_basis or ""
 
     def _gate(
         self, raw: RawColumns, judged: Columns, keep: Mask, recorded: NDArray[np.int64], sources: "_Groups",

@@ -138,7 +138,7 @@ def column(frame: pl.DataFrame, stream: str, name: str) -> pl.Series:
     if name in frame.columns:
         return frame[name]
     dtype = FRAMES[stream][name]
-    values: pl.Series = pl.repeat(ABSENT_OF[dtype], frame.height, dtype=dtype, eager=True)  # type: ignore[arg-type]
+    values: pl.Series = pl.repeat(ABSENT_OF[dtype], frame.height, dtype=dtype, eager=True)
     return values.alias(name)
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from bytewax._bytewax import cluster_main
@@ -254,10 +254,7 @@ def _feed(stream: str, where: str) -> str:
 def make_door(settings: Settings, *, bound: bool = True) -> Door:
     """The door with the keys, bases and sources of the settings."""
     bases = Bases.demo() if settings.bases is None else Bases.from_toml(settings.bases.read_text())
-    sources = [
-        Source(name, each.legs, each.basis or settings.default_basis)
-        for name, each in settings.sources.items()
-    ]
+    sources = [Source(name, each.legs, each.basis) for name, each in settings.sources.items()]
     latest = int((datetime.now(UTC) + _DAY).timestamp() * 1e6) if bound else LATEST
     codes = {force.ons_code: force.code for force in forces() if force.ons_code}
     return Door(
@@ -310,28 +307,28 @@ def _tally(path: Path) -> Tally:
 
 def _summary(folders: _Folders, seconds: float) -> Summary:
     alerts, letters = _tally(folders.run / "alerts.json"), _tally(folders.run / "letters.json")
-    ends = [json.loads(path.read_text()) for path in sorted((folders.run / "ends").glob("*.json"))]
+    ends = {path.stem: json.loads(path.read_text()) for path in sorted((folders.run / "ends").glob("*.json"))}
     peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    kinds = sorted({e.name.lower() for e in Entity} & {k for end in ends for k in end.get("entities", {})})
+    kinds = sorted(
+        {e.name.lower() for e in Entity} & {k for end in ends.values() for k in end.get("entities", {})}
+    )
     return Summary(
         events=letters.events,
         rejected=letters.rejected,
         dropped={k: v for k, v in letters.counts.items() if k not in letters.rejected and k != "accepted"},
         repeats=_repeats(letters.counts),
-        late=sum(end.get("late", 0) for end in ends),
+        late=sum(end.get("late", 0) for end in ends.values()),
         raised=alerts.raised,
         amended=alerts.amended,
         seconds=seconds,
         peak_memory_bytes=peak * 1024,
         # both passes know a subject; the first knows every entity
-        entities={k: max(_sum(ends, "entities", k, "one"), 0) for k in kinds},
-        state_bytes={k: _sum(ends, "bytes", k, "") for k in kinds},
+        entities={
+            k: sum(end["entities"].get(k, 0) for name, end in ends.items() if name.startswith("one-"))
+            for k in kinds
+        },
+        state_bytes={k: sum(end.get("bytes", {}).get(k, 0) for end in ends.values()) for k in kinds},
     )
-
-
-def _sum(ends: list[dict[str, Any]], what: str, kind: str, _hop: str) -> int:
-    found = [end[what].get(kind, 0) for end in ends if what in end]
-    return sum(found)
 
 
 # ------------------------------------------------------------------------------------------------------ several processes

@@ -1,0 +1,220 @@
+"""A small world for the flows: one mule, one deal line, ordinary people; and a flow run in processes of its own."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+KEY = "5a" * 32
+START = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
+
+RUNNER = """
+import sys, msgspec
+from pathlib import Path
+from flows.running import RunOptions, replay
+options = msgspec.json.decode(sys.stdin.buffer.read(), type=RunOptions, dec_hook=lambda kind, value: kind(value))
+print(msgspec.json.encode(replay(options)).decode())
+"""
+
+
+def _stamp(at: datetime) -> str:
+    return at.isoformat()
+
+
+def _payment(n: int, at: datetime, payer: str, payee: str, pence: int, **more: Any) -> dict[str, Any]:
+    return {
+        "event_id": f"p{n:06d}",
+        "ts": _stamp(at),
+        "source": "bank",
+        "rail": "fps",
+        "amount_minor": pence,
+        "payer_account": payer,
+        "payee_account": payee,
+        "payment_id": f"pay{n:06d}",
+    } | more
+
+
+def _payments(rng: random.Random) -> list[dict[str, Any]]:
+    records = []
+    people = [f"00-00-20 {k:08d}" for k in range(60)]
+    mule = "00-00-11 00000001"
+    for n in range(2_500):
+        at = START + timedelta(seconds=rng.uniform(0, 4 * 86_400))
+        payer, payee = rng.sample(people, 2)
+        phone = {"payer_phone": f"+44770090{int(payer[-3:]):04d}"[:13]} if rng.random() < 0.3 else {}
+        records.append(
+            _payment(n, at, payer, payee, rng.randrange(100, 9_000), device_id=f"d{payer[-2:]}", **phone)
+        )
+    for n in range(40):
+        at = START + timedelta(days=3, minutes=25 * n)
+        records.append(
+            _payment(5_000 + 2 * n, at, people[n % 30], mule, 60_000 + 100 * n, payee_opened="2026-02-10")
+        )
+        out = at + timedelta(minutes=7)
+        records.append(
+            _payment(
+                5_001 + 2 * n,
+                out,
+                mule,
+                f"00-00-40 {n % 4:08d}",
+                59_000 + 100 * n,
+                payer_phone="+447700900001",
+            )
+        )
+    records.sort(key=lambda r: str(r["ts"]))
+    return records
+
+
+def _telecoms(rng: random.Random) -> list[dict[str, Any]]:
+    line, records = "+447700900001", []
+
+    def add(at: datetime, **record: Any) -> None:
+        records.append({"event_id": f"t{len(records):06d}", "ts": _stamp(at), "source": "operator"} | record)
+
+    for _ in range(2_500):
+        at = START + timedelta(seconds=rng.uniform(0, 4 * 86_400))
+        a, b = rng.sample(range(100, 200), 2)
+        kind = rng.choice(["call", "sms", "data"])
+        if kind == "data":
+            add(at, kind="data", number=f"+447700900{a}", bytes_down=rng.randrange(10**7), bytes_up=1_000)
+        elif kind == "sms":
+            add(at, kind="sms", number=f"+447700900{a}", other_number=f"+447700900{b}", direction="mo")
+        else:
+            add(
+                at, kind="call", number=f"+447700900{a}", other_number=f"+447700900{b}", direction="mt",
+                phase="complete", answered=True, duration_s=rng.randrange(5, 400), imei=f"0010000{a:07d}0",
+            )  # fmt: skip
+    burner = {"prepaid": True, "sim_activated": "2026-02-25", "imei": "001000001234567"}
+    for flare in range(9):
+        at = START + timedelta(days=1 + flare // 3, hours=4 * (flare % 3) + 6)
+        for k in range(40):
+            add(
+                at + timedelta(seconds=4 * k),
+                kind="sms",
+                number=line,
+                other_number=f"+447700900{100 + k}",
+                direction="mo",
+                **burner,
+            )
+        for k in range(0, 40, 5):
+            add(
+                at + timedelta(minutes=5 + k), kind="call", number=line, other_number=f"+447700900{100 + k}",
+                direction="mt", phase="complete", answered=True, duration_s=24, **burner,
+            )  # fmt: skip
+    records.sort(key=lambda r: str(r["ts"]))
+    return records
+
+
+def _control() -> list[dict[str, Any]]:
+    at = START + timedelta(days=2, hours=5)
+    return [
+        {"event_id": "c1", "ts": _stamp(at), "source": "desk", "kind": "threshold", "detector": "mule_account", "body": {"threshold": 0.45}},
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, ...]]:
+    """Files of a few days: payments, telecoms, links and one control row."""
+    folder = tmp_path_factory.mktemp("world")
+    rng = random.Random(7)
+    links = [
+        {"event_id": "l1", "ts": _stamp(START), "source": "bank", "a": "account:00-00-11 00000001",
+         "b": "number:+447700900001", "kind": "registered", "from": _stamp(START - timedelta(days=20))}
+    ]  # fmt: skip
+    streams = {"payments": _payments(rng), "telecoms": _telecoms(rng), "links": links, "control": _control()}
+    inputs = {}
+    for stream, records in streams.items():
+        path = folder / f"{stream}.ndjson"
+        path.write_text("".join(json.dumps(record) + "\n" for record in records))
+        inputs[stream] = (str(path),)
+    return inputs
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a flow left behind."""
+
+    alerts: bytes
+    ends: dict[str, dict[str, Any]]
+    summary: dict[str, Any]
+    kills: int
+
+
+@dataclass(frozen=True)
+class Flow:
+    """Runs the real flow in processes of its own, and can kill it on the way."""
+
+    folder: Path
+
+    def run(
+        self,
+        inputs: dict[str, tuple[str, ...]],
+        *,
+        name: str,
+        processes: int = 1,
+        recovery: bool = False,
+        kill_after: Callable[[], float] | None = None,
+        **settings: str,
+    ) -> Outcome:
+        """Run to the end, killed and started again as often as `kill_after` says (at most 12 times)."""
+        at = self.folder / name
+        at.mkdir()
+        options = {
+            "inputs": inputs,
+            "store": f"sqlite:///{at / 'alerts.sqlite'}",
+            "data": str(at),
+            "recovery": str(at / "recovery") if recovery else None,
+            "processes": processes,
+            "alerts_out": str(at / "alerts.ndjson"),
+            "digests": True,
+            "epoch_seconds": 0.05 if recovery else None,
+        }
+        environment = os.environ | {"LINEWATCH_DATA": str(at), "LINEWATCH_TOKEN_KEY": KEY} | settings
+        kills, done = 0, b""
+        while True:
+            process = subprocess.Popen(
+                [sys.executable, "-c", RUNNER],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                env=environment, start_new_session=True,
+            )  # fmt: skip
+            assert process.stdin is not None
+            process.stdin.write(json.dumps(options).encode())
+            process.stdin.close()
+            process.stdin = None
+            if kill_after is not None and kills < 12:
+                deadline = time.monotonic() + kill_after()
+                while process.poll() is None and time.monotonic() < deadline:
+                    time.sleep(0.01)
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGKILL)
+                    process.communicate()
+                    kills += 1
+                    continue
+            done, errors = process.communicate(timeout=180)
+            assert process.returncode == 0, errors.decode()[-3000:]
+            break
+        run = (at / "recovery" if recovery else at) / "run" / "ends"
+        ends = {path.stem: json.loads(path.read_text()) for path in sorted(run.glob("*.json"))}
+        return Outcome((at / "alerts.ndjson").read_bytes(), ends, json.loads(done), kills)
+
+
+@pytest.fixture
+def flow(tmp_path: Path) -> Flow:
+    """The real flow."""
+    return Flow(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def make_flow() -> Callable[[Path], Flow]:
+    """The real flow, in a folder of the caller's."""
+    return Flow

@@ -1,0 +1,74 @@
+"""The same input gives the same alerts, scores and state, byte for byte, however it was run."""
+
+import random
+from typing import Any
+
+import pytest
+
+
+def _digests(outcome: Any) -> dict[str, str]:
+    return {name: end["digest"] for name, end in outcome.ends.items()}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(world: Any, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Any:
+    """One process, one go."""
+    flow = request.getfixturevalue("make_flow")(tmp_path_factory.mktemp("undisturbed"))
+    return flow.run(world, name="plain")
+
+
+def test_both_streams_end_as_alerts_about_the_mule_and_the_line(undisturbed: Any) -> None:
+    assert undisturbed.summary["raised"] >= 2
+    for detector in (b'"detector":"mule_account"', b'"detector":"deal_line"'):
+        assert detector in undisturbed.alerts
+
+
+def test_an_account_and_its_phone_corroborate_each_other(undisturbed: Any) -> None:
+    assert b'"corroborated_by":["deal_line"]' in undisturbed.alerts
+
+
+@pytest.mark.parametrize("rows", ["1", "97", "100000"])
+def test_the_size_of_ticks_changes_nothing(world: Any, flow: Any, undisturbed: Any, rows: str) -> None:
+    inputs = world if rows != "1" else {"control": world["control"], "links": world["links"]}
+    if rows == "1":
+        reference = flow.run(inputs, name="few")
+        cut = flow.run(inputs, name="ones", LINEWATCH_TICK_ROWS="1")
+        assert _digests(cut) == _digests(reference)
+        return
+    cut = flow.run(world, name="cut", LINEWATCH_TICK_ROWS=rows)
+
+    assert cut.alerts == undisturbed.alerts
+    assert _digests(cut) == _digests(undisturbed)
+
+
+def test_two_processes_do_what_one_does(world: Any, flow: Any, undisturbed: Any) -> None:
+    two = flow.run(world, name="two", processes=2, LINEWATCH_TICK_ROWS="500")
+
+    assert two.alerts == undisturbed.alerts
+    assert _digests(two) == _digests(undisturbed)
+
+
+def test_keeping_snapshots_changes_nothing(world: Any, flow: Any, undisturbed: Any) -> None:
+    kept = flow.run(world, name="kept", recovery=True, LINEWATCH_TICK_ROWS="200")
+
+    assert kept.alerts == undisturbed.alerts
+    assert _digests(kept) == _digests(undisturbed)
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_killed_at_any_moment_it_ends_as_if_undisturbed(
+    world: Any, flow: Any, undisturbed: Any, processes: int
+) -> None:
+    rng = random.Random(processes)
+    killed = flow.run(
+        world,
+        name="killed",
+        processes=processes,
+        recovery=True,
+        kill_after=lambda: rng.uniform(1.5, 4.0),
+        LINEWATCH_TICK_ROWS="20",
+    )
+
+    assert killed.kills >= 3, "it ended before it could be killed: make the input longer"
+    assert killed.alerts == undisturbed.alerts
+    assert _digests(killed) == _digests(undisturbed)
