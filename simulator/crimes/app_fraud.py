@@ -10,12 +10,13 @@ from typing import Final
 
 import numpy as np
 
-from simulator.arrays import DAY, HOUR, MINUTE, SECOND, Flags
+from simulator.arrays import DAY, HOUR, MINUTE, SECOND
 from simulator.chance import lognormal
 from simulator.crimes.app_parameters import AppParameters
 from simulator.crimes.cases import Cases, Stage, Today, Truth
 from simulator.crimes.identities import british_number
 from simulator.crimes.mules import CLEARING_DAYS, Network, make_network, move, network_truth, receive
+from simulator.crimes.residents import Who
 from simulator.crimes.thefts import Theft, settle
 from simulator.crimes.wangiri import run_of_numbers
 from simulator.diary import Diary, Mechanism
@@ -296,8 +297,7 @@ def _who(stage: Stage[AppParameters], rng: np.random.Generator, type: str) -> tu
             return NONE, int(rng.choice(firms))
     low, high = AGES[type]
     people = world.people
-    fits: Flags = (people.age >= low) & (people.age <= high) & (people.account >= 0)
-    person = stage.someone(rng, fits)
+    person = stage.someone(rng, Who((low, high), account=True))
     return person, int(people.account[person]) if person >= 0 else NONE
 
 

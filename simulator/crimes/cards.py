@@ -10,6 +10,7 @@ from simulator.arrays import DAY, MINUTE, Flags, Ints
 from simulator.chance import lognormal
 from simulator.crimes import shops
 from simulator.crimes.cases import Cases, Stage, Today, Truth
+from simulator.crimes.residents import Who
 from simulator.diary import Mechanism
 from simulator.parameters import Parameters
 from simulator.spreads import Origin, Spread
@@ -198,8 +199,7 @@ class CardNotPresent(Cases[NotPresentParameters, Burst]):
     def make(self, stage: Stage[NotPresentParameters], rng: np.random.Generator, id: str) -> Burst | None:
         """Somebody's card."""
         p, world = stage.p, stage.world
-        fits: Flags = (world.people.account >= 0) & (world.people.age >= 18)
-        person = stage.someone(rng, fits)
+        person = stage.someone(rng, Who((18, 120), account=True))
         if person < 0:
             return None
         account = int(world.people.account[person])

@@ -10,12 +10,12 @@ from typing import Any, Generic, Literal, Protocol, TypeVar
 
 import numpy as np
 
-from simulator.arrays import DAY, HOUR, Flags, Ints
+from simulator.arrays import DAY, HOUR, Ints
 from simulator.chance import chance
 from simulator.crimes.cast import Cast
 from simulator.crimes.pages import Pages
 from simulator.crimes.prevalence import how_many
-from simulator.crimes.residents import Residents, choose
+from simulator.crimes.residents import Residents, Who, choose
 from simulator.diary import Diary
 from simulator.spreads import drawn
 from simulator.world import World
@@ -50,14 +50,13 @@ class Stage(Generic[P]):
         """How long the run is."""
         return self.world.calendar.days
 
-    def someone(self, rng: np.random.Generator, fits: Flags) -> int:
+    def someone(self, rng: np.random.Generator, who: Who) -> int:
         """One person who fits, anywhere; -1 = there is none."""
-        found = np.flatnonzero(fits)
-        return int(found[int(rng.integers(len(found)))]) if len(found) else -1
+        return self.residents.someone(rng, who)
 
-    def crowd(self, rng: np.random.Generator, town: int, fits: Flags, n: int) -> Ints:
+    def crowd(self, rng: np.random.Generator, town: int, who: Who, n: int) -> Ints:
         """`n` people who fit, round a town."""
-        near = self.residents.near(town, fits, 3 * n)
+        near = self.residents.near(town, who, 3 * n)
         return choose(rng, near, np.ones(1), n)
 
     def town(self, rng: np.random.Generator) -> int:
@@ -126,6 +125,9 @@ class Cases(Generic[P, C]):
     name: str
     span: int
     table: Literal["crimes", "innocents"] = "crimes"
+    found_share: float = 0.0
+    """Cases somebody finds out about without a victim's report, some days into them [assumed]."""
+    verdict: Literal["confirmed", "innocent"] = "confirmed"
     parameters: type[Any]
 
     def __init__(self) -> None:
@@ -187,9 +189,29 @@ class Cases(Generic[P, C]):
             )
         pages.tell(diary, self.known)
         self.settle(diary)
-        for _, case in going_on:
+        for number, case in going_on:
+            self._found_out(number, case, world, diary, day)
             if case.until <= day + 1 or day == world.calendar.days - 1:
                 self._say_truth(case, world, diary, day)
+
+    def _found_out(self, number: int, case: C, world: World, diary: Diary, day: int) -> None:
+        """An analyst or a review comes to a verdict on some of a case's numbers and accounts, days after it began."""
+        rng = chance(world.seed, self.name, "found out", number)
+        length = min(case.until, float(world.calendar.days)) - max(case.since, 0.0)
+        found = max(case.since, 0.0) + float(rng.uniform(0.2, 1.0)) * length
+        if rng.random() >= self.found_share or int(found) != day:
+            return
+        at = world.calendar.midnight(day + 1) + int(rng.uniform(0, 4) * DAY)
+        guilty = self.verdict == "confirmed"
+        for truth in self.truths(case, world)[:1]:
+            about = [diary.number(n) for n in truth.numbers[:5]] or [
+                diary.account(a) for a in truth.accounts[:2]
+            ]
+            for subject in about:
+                diary.label(
+                    subject, self.verdict, at, subjects=[subject], typology=truth.typology if guilty else "",
+                    subject_category="suspect" if guilty else "", origin="analyst" if guilty else "random_review",
+                )  # fmt: skip
 
     def _say_truth(self, case: C, world: World, diary: Diary, day: int) -> None:
         moment = Today(world, day, chance(world.seed, self.name, "truth"), Pages(world, day), diary).time

@@ -17,6 +17,8 @@ from simulator.world import ACCOUNT_KINDS, NONE, World
 
 SPAN_BITS: Final = 20
 """A mechanism may issue about a million of each kind of identifier."""
+_FIRST_SPAN: Final = 64
+"""The spans before it are the world's own."""
 _HANDSET_SPAN: Final = 4_000
 _HANDSETS: Final = 1_000_000
 """Handsets of one type approval code and model: a cast's are taken from those the inhabitants leave over."""
@@ -45,7 +47,7 @@ class Cast:
     def issue(self) -> int:
         """A SIM, device, card or address nobody has used yet."""
         self._issued += 1
-        return identifiers.ISSUED + (self.span << SPAN_BITS) + self._issued
+        return identifiers.ISSUED + ((_FIRST_SPAN + self.span) << SPAN_BITS) + self._issued
 
     def handset(self, rng: np.random.Generator, *, smart: bool) -> int:
         """A handset nobody has used yet, of a model that others have too."""

@@ -14,7 +14,7 @@ import numpy as np
 from simulator.arrays import DAY, HOUR
 from simulator.chance import chance
 from simulator.crimes.cast import Cast
-from simulator.crimes.line import CUSTOMER_AGES, Line, make_line
+from simulator.crimes.line import Line, make_line
 from simulator.crimes.line_money import money_day
 from simulator.crimes.line_parameters import LineParameters
 from simulator.crimes.line_people import at_address, missing_children, runners_day, tenant_day, visits
@@ -49,12 +49,10 @@ class CountyLines:
         p = self.parameters = drawn(LineParameters, world.seed, NAME, world.parameters.settings(NAME), {})
         count = how_many(world, "crimes", NAME, p.lines_per_million * subscriptions(world) / 1e6)
         residents = Residents(world)
-        age = world.people.age
-        adults = (age >= CUSTOMER_AGES[0]) & (age <= CUSTOMER_AGES[1]) & (world.people.phone >= 0)
         cast = Cast(world, NAME, SPAN)
         for number in range(count):
             own = chance(world.seed, NAME, "line", number)
-            self.lines.append(make_line(world, cast, residents, adults, own, p, f"line-{number + 1:04d}"))
+            self.lines.append(make_line(world, cast, residents, own, p, f"line-{number + 1:04d}"))
         cast.enter()
 
     def day(self, world: World, day: int, rng: np.random.Generator, diary: Diary) -> None:

@@ -9,6 +9,7 @@ from simulator.arrays import HOUR, Ints
 from simulator.chance import lognormal
 from simulator.crimes.cases import Cases, Stage, Today, Truth, place_in_run
 from simulator.crimes.prevalence import subscriptions
+from simulator.crimes.residents import Who
 from simulator.crimes.wangiri import reachable, run_of_numbers
 from simulator.diary import Mechanism
 from simulator.parameters import Parameters
@@ -68,6 +69,7 @@ class SubscriptionFraud(Cases[SubscriptionParameters, Ring]):
     name = "subscription_fraud"
     span = 15
     parameters = SubscriptionParameters
+    found_share = 0.6
 
     def expected(self, world: World) -> float:
         """By subscriptions and months."""
@@ -87,7 +89,7 @@ class SubscriptionFraud(Cases[SubscriptionParameters, Ring]):
             )
             for start in starts
         ]
-        friends = stage.crowd(rng, town, stage.world.people.phone >= 0, 6)
+        friends = stage.crowd(rng, town, Who(phone=True), 6)
         foreign = [stage.cast.foreign(text) for text in run_of_numbers(rng, 6)]
         return Ring(id, since, until, np.asarray(contracts), [float(s) for s in starts], friends, np.asarray(foreign), town,
                     f"address:synthetic-{id}-{int(rng.integers(10**6))}")  # fmt: skip
@@ -152,6 +154,7 @@ class CliSpoofing(Cases[SpoofingParameters, Centre]):
     name = "cli_spoofing"
     span = 16
     parameters = SpoofingParameters
+    found_share = 0.6
 
     def expected(self, world: World) -> float:
         """By subscriptions and months."""

@@ -14,10 +14,12 @@ from simulator.crimes.cast import Cast
 from simulator.crimes.line_parameters import LineParameters
 from simulator.crimes.line_plan import Reign, biography
 from simulator.crimes.line_setting import Setting, around, setting
-from simulator.crimes.residents import Residents, choose
+from simulator.crimes.residents import Residents, Who, choose
 from simulator.world import NONE, World
 
-CUSTOMER_AGES: Final = (18, 62)
+CUSTOMERS: Final = Who((18, 62), phone=True)
+TENANTS: Final = Who((30, 62), phone=True)
+"""Those whose homes are taken over: often older, ill or dependent [assumed]."""
 FEWEST_CUSTOMERS: Final = 20
 MOST_CUSTOMERS: Final = 2_000
 
@@ -133,14 +135,12 @@ class Line:
     addresses: list[Address]
     buyer: int
     """The account that tops the line up."""
-    met: list[int] = field(default_factory=list)
 
 
 def make_line(
     world: World,
     cast: Cast,
     residents: Residents,
-    adults: Flags,
     rng: np.random.Generator,
     p: LineParameters,
     id: str,
@@ -152,7 +152,7 @@ def make_line(
     size = int(
         np.clip(lognormal(rng, p.customers_median, p.customers_sigma, 1)[0], FEWEST_CUSTOMERS, MOST_CUSTOMERS)
     )
-    pool = residents.near(place.market, adults, 4 * size)
+    pool = residents.near(place.market, CUSTOMERS, 4 * size)
     customers = choose(rng, pool, residents.appetite(pool, 0), size)
     taste = np.exp(p.customer_taste_sigma * rng.standard_normal(len(customers)))
     unseen = bool(rng.random() < p.unseen_share)
@@ -165,7 +165,7 @@ def make_line(
     market_cells = around(world, rng, place.market, 5)
     phones, sims = _phones(rng, cast, reigns, hub_cells, smart=smart, two=second != "none")
     tills, collector, exchange = _money(world, cast, residents, rng, p, place, reigns)
-    addresses = _addresses(world, residents, adults, rng, p, place, reigns, days)
+    addresses = _addresses(world, residents, rng, p, place, reigns, days)
     runners = _runners(world, cast, residents, rng, p, place, reigns, addresses, market_cells)
     return Line(
         id=id, place=place, habits=_habits(rng, p), unseen=unseen, holder=holder, hub_cells=hub_cells,
@@ -270,9 +270,8 @@ def _money(
 ) -> tuple[list[Till], int, int]:
     """The tills of young people, who follow each other, and the account they pay into."""
     people = world.people
-    fits = (people.age >= 16) & (people.age <= 24) & (people.account >= 0)
     town = place.hub if rng.random() < 0.6 else place.market
-    young = choose(rng, residents.near(town, fits, 60), np.ones(1), 12)
+    young = choose(rng, residents.near(town, Who((16, 24), account=True), 60), np.ones(1), 12)
     begin, end = min(r.since for r in reigns), max(r.until for r in reigns)
     tills: list[Till] = []
     for lane in range(1 + int(rng.random() * p.tills_high)):
@@ -293,7 +292,7 @@ def _money(
             )
             tills.append(Till(account, at, until, style))
             at = until
-    older = residents.near(place.hub, (people.age >= 20) & (people.age <= 45) & (people.account >= 0), 30)
+    older = residents.near(place.hub, Who((20, 45), account=True), 30)
     holder = int(choose(rng, older, np.ones(1), 1)[0])
     collector = NONE
     if rng.random() < p.collector_share:
@@ -307,7 +306,6 @@ def _money(
 def _addresses(
     world: World,
     residents: Residents,
-    adults: Flags,
     rng: np.random.Generator,
     p: LineParameters,
     place: Setting,
@@ -318,8 +316,7 @@ def _addresses(
     if rng.random() >= p.cuckooed_share:
         return []
     begin, end = max(min(r.since for r in reigns), -30.0), min(max(r.until for r in reigns), float(days))
-    fits = adults & (world.people.age >= 30)
-    homes = choose(rng, residents.near(place.market, fits, 40), np.ones(1), 8)
+    homes = choose(rng, residents.near(place.market, TENANTS, 40), np.ones(1), 8)
     found: list[Address] = []
     at = begin + float(rng.uniform(0, 5))
     while at < end and len(found) < len(homes):
@@ -347,15 +344,14 @@ def _runners(
 ) -> list[Runner]:
     people = world.people
     count = int(rng.integers(int(p.runners_low), int(p.runners_high) + 1))
-    crowd = residents.near(place.hub, people.phone >= 0, 80)
+    crowd = residents.near(place.hub, Who(phone=True), 80)
     found: list[Runner] = []
     for _ in range(count):
         draw = rng.random()
         low, high = (15, 17) if draw < p.child_share else (18, 24)
         if draw >= p.child_share + p.young_adult_share:
             low, high = 25, 40
-        ages = (people.age >= low) & (people.age <= high) & (people.account >= 0)
-        near = residents.near(place.hub, ages, 12)
+        near = residents.near(place.hub, Who((low, high), account=True), 12)
         if len(near) == 0:
             continue
         person = int(rng.choice(near))

@@ -185,7 +185,7 @@ def tenant_day(today: Today, till: int) -> None:
     """Somebody's home and account are used by others: a new device, money sent on, food delivered [P9, assumed]."""
     world, rng = today.world, today.rng
     home = at_address(today.line.addresses, today.day)
-    if home is None or home.tenant % 2:
+    if home is None or home.tenant % 2:  # the account is used too in every other home [assumed]
         return
     account = int(world.people.account[home.tenant])
     if account < 0:

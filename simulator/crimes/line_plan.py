@@ -63,6 +63,7 @@ def biography(rng: np.random.Generator, p: LineParameters, days: int) -> list[Re
     _reign_until(rng, p, reigns, max(start, -_LONGEST), closes, days, came_after=None)
     while reigns[-1].ending in ("type1", "type2") and reigns[-1].until < days:
         back = _comes_back(rng, p, reigns[-1])
+        back = None if back is None else max(_awake(rng, back), reigns[-1].until + 0.05)
         if back is None or back >= days:
             break
         came_after = reigns[-1].ending
@@ -71,6 +72,11 @@ def biography(rng: np.random.Generator, p: LineParameters, days: int) -> list[Re
     for place, reign in enumerate(kept):
         reign.predecessor = place - 1
     return kept
+
+
+def _awake(rng: np.random.Generator, day: float) -> float:
+    """The same day at an hour when people trade."""
+    return float(np.floor(day) + rng.uniform(10, 22) / 24)
 
 
 def _life(rng: np.random.Generator, p: LineParameters) -> float:
@@ -97,7 +103,7 @@ def _reign_until(
     """Adds the numbers a brand goes through from `start` to its closure."""
     at, after = start, came_after
     while at < days:
-        change = at + 2 + float(rng.exponential(p.number_days / np.log(2)))
+        change = _awake(rng, at + 2 + float(rng.exponential(p.number_days / np.log(2))))
         until = min(change, closes)
         ending: Ending = "number_change"
         if closes <= change:

@@ -10,10 +10,11 @@ from typing import Annotated, Final, Literal
 
 import numpy as np
 
-from simulator.arrays import DAY, HOUR, MINUTE, Flags, Ints
+from simulator.arrays import DAY, HOUR, MINUTE, Ints
 from simulator.chance import lognormal
 from simulator.crimes import shops
 from simulator.crimes.cases import Cases, Stage, Today, Truth, place_in_run
+from simulator.crimes.residents import Who
 from simulator.diary import Mechanism
 from simulator.parameters import Parameters
 from simulator.spreads import Origin, Spread
@@ -94,8 +95,7 @@ def make_network(
     """Recruits account holders round a town and opens or wakes accounts."""
     people = stage.world.people
     depth = int(np.clip(rng.integers(round(p.depth_low), round(p.depth_high) + 1), 2, 5))
-    fits: Flags = (people.age >= 17) & (people.age <= 70) & (people.account >= 0)
-    crowd = stage.crowd(rng, town, fits, 60)
+    crowd = stage.crowd(rng, town, Who((17, 70), account=True), 60)
     young = crowd[people.age[crowd] <= 30]
     controller = stage.cast.issue()
     mules: list[Mule] = []

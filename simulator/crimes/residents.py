@@ -1,15 +1,32 @@
 """Who lives where: people in the order of their towns, so that a crime finds its customers and victims nearby."""
 
-from typing import Final
+from dataclasses import dataclass
 
 import numpy as np
 
 from simulator.arrays import Flags, Floats, Ints
 from simulator.identifiers import mix
-from simulator.world import World
+from simulator.world import NONE, World
 
-ENGLAND_AND_WALES: Final = 2
-"""The first two of `geography.NATIONS`."""
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """Whom a mechanism looks for: of an age (both ends included), with a phone, with an account."""
+
+    ages: tuple[int, int] = (0, 120)
+    phone: bool = False
+    account: bool = False
+
+    def fits(self, world: World, people: Ints) -> Flags:
+        """Which of some people these are."""
+        table = world.people
+        age = table.age[people]
+        found: Flags = (age >= self.ages[0]) & (age <= self.ages[1])
+        if self.phone:
+            found &= table.phone[people] >= 0
+        if self.account:
+            found &= table.account[people] >= 0
+        return found
 
 
 class Residents:
@@ -28,7 +45,7 @@ class Residents:
             return np.empty(0, dtype=np.int64)
         return np.concatenate([self._order[self._start[t] : self._start[t] + self._count[t]] for t in towns])
 
-    def near(self, town: int, fits: Flags, wanted: int) -> Ints:
+    def near(self, town: int, who: Who, wanted: int) -> Ints:
         """At least `wanted` people who fit from the towns nearest to one (all who fit when there are fewer)."""
         nearest = np.argsort(self.world.geography.distances(town), kind="stable")
         nearest = nearest[self._count[nearest] > 0]
@@ -37,10 +54,19 @@ class Residents:
         while True:
             reach = int(np.searchsorted(people, take * wanted))
             found = self.in_towns(nearest[: reach + 1])
-            found = found[fits[found]]
+            found = found[who.fits(self.world, found)]
             if len(found) >= wanted or reach >= len(nearest):
                 return found
             take *= 2
+
+    def someone(self, rng: np.random.Generator, who: Who) -> int:
+        """One person who fits, anywhere; -1 = hardly anybody does."""
+        for _ in range(40):
+            drawn = rng.integers(0, len(self.world.people), 50)
+            found = drawn[who.fits(self.world, drawn)]
+            if len(found):
+                return int(found[0])
+        return NONE
 
     def appetite(self, people: Ints, purpose: int) -> Floats:
         """How prone each person is to something: a heavy tail, the same whenever it is asked."""

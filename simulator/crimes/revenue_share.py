@@ -84,6 +84,7 @@ class RevenueShare(Cases[RevenueShareParameters, Drain]):
     name = "revenue_share"
     span = 11
     parameters = RevenueShareParameters
+    found_share = 0.6
 
     def expected(self, world: World) -> float:
         """By subscriptions and months."""
@@ -171,6 +172,7 @@ class PbxHacking(Cases[PbxParameters, Drain]):
     name = "pbx_hacking"
     span = 12
     parameters = PbxParameters
+    found_share = 0.6
 
     def expected(self, world: World) -> float:
         """By subscriptions and months."""
@@ -180,9 +182,13 @@ class PbxHacking(Cases[PbxParameters, Drain]):
         """A company's number, which rings in office hours on all other days."""
         p = stage.p
         _, until = place_in_run(rng, stage.days, p.days)
-        town = stage.town(rng)
-        cell = stage.cell(rng, town)
-        text = f"+441632960{int(rng.integers(0, 1000)):03d}"
+        world = stage.world
+        firms = np.flatnonzero((world.businesses.phone >= 0) & (world.businesses.town >= 0))
+        if len(firms) == 0:
+            return None
+        firm = int(rng.choice(firms))
+        town, cell = int(world.businesses.town[firm]), int(world.businesses.cell[firm])
+        text = world.number_texts[int(world.phones.text[world.businesses.phone[firm]])]
         line = stage.cast.phone(rng, day=0, age_days=900, cell=cell, prepaid=False, text=text)
         attack = max(until - p.days, 0.0)
         weekend = next(

@@ -124,6 +124,7 @@ class SimBox(Cases[SimBoxParameters, Bank]):
     name = "sim_box"
     span = 13
     parameters = SimBoxParameters
+    found_share = 0.6
 
     def expected(self, world: World) -> float:
         """By subscriptions and months."""
@@ -201,6 +202,7 @@ class SmishingFarm(Cases[SmishingParameters, Bank]):
     name = "smishing_farm"
     span = 14
     parameters = SmishingParameters
+    found_share = 0.6
 
     def expected(self, world: World) -> float:
         """By subscriptions and months."""

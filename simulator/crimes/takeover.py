@@ -9,7 +9,7 @@ from typing import Annotated, Final
 
 import numpy as np
 
-from simulator.arrays import HOUR, MINUTE, SECOND, Flags
+from simulator.arrays import HOUR, MINUTE, SECOND
 from simulator.chance import lognormal
 from simulator.crimes.cases import Cases, Stage, Today, Truth
 from simulator.crimes.mules import (
@@ -21,6 +21,7 @@ from simulator.crimes.mules import (
     network_truth,
     receive,
 )
+from simulator.crimes.residents import Who
 from simulator.crimes.thefts import Theft, settle
 from simulator.diary import Diary, Mechanism
 from simulator.parameters import Parameters
@@ -107,14 +108,12 @@ class Takeover(Cases[TakeoverParameters, Gang]):
 
     def make(self, stage: Stage[TakeoverParameters], rng: np.random.Generator, id: str) -> Gang | None:
         """Victims with a phone and an account worth having."""
-        p, world = stage.p, stage.world
-        town = stage.town(rng)
+        p, town = stage.p, stage.town(rng)
         network = make_network(stage, rng, p, 0.0, town)  # type: ignore[arg-type]
-        fits: Flags = (world.people.age >= 22) & (world.people.phone >= 0) & (world.people.account >= 0)
         cell = stage.cell(rng, town)
         seizures: list[Seizure] = []
         for _ in range(1 + int(rng.poisson(max(p.victims_of_one - 1, 0)))):
-            person = stage.someone(rng, fits)
+            person = stage.someone(rng, Who((22, 120), phone=True, account=True))
             if person < 0 or not network.layer(0) or any(s.person == person for s in seizures):
                 continue
             seizures.append(_seizure(stage, rng, person, cell, network))

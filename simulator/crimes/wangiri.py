@@ -52,6 +52,7 @@ class Wangiri(Cases[WangiriParameters, Campaign]):
     name = "wangiri"
     span = 10
     parameters = WangiriParameters
+    found_share = 0.6
 
     def expected(self, world: World) -> float:
         """By subscriptions and months."""

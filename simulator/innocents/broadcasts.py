@@ -11,6 +11,7 @@ import numpy as np
 from simulator.arrays import MINUTE, SECOND, Ints
 from simulator.chance import lognormal
 from simulator.crimes.cases import Stage, Today, Truth
+from simulator.crimes.residents import Who
 from simulator.diary import Mechanism
 from simulator.innocents.habits import Innocents, log, near, of
 from simulator.parameters import Parameters
@@ -77,11 +78,11 @@ class Broadcasts(Innocents[Sender]):
         """A phone in a town and a list of people round it."""
         p, town = stage.p, stage.town(rng)
         size = int(np.clip(near(rng, p.people, 0.5), 8, 5_000))
-        people = stage.crowd(rng, town, stage.world.people.phone >= 0, size)
+        people = stage.crowd(rng, town, Who(phone=True), size)
         prepaid, smart = bool(rng.random() < p.prepaid_share), bool(rng.random() < 0.85)
         cell = stage.cell(rng, town)
         age = float(rng.choice([rng.uniform(1, 60), rng.uniform(60, 1_500)], p=[0.2, 0.8]))
-        owner = stage.someone(rng, (stage.world.people.town == town) & (stage.world.people.age >= 21))
+        owner = int(stage.crowd(rng, town, Who((21, 90)), 1)[0])
         phone = stage.cast.phone(rng, day=0, age_days=age, cell=cell, prepaid=prepaid, smart=smart, owner=owner,
                                  known=not prepaid or bool(rng.random() < 0.3))  # fmt: skip
         return Sender(id, -1.0, stage.days + 1.0, phone, people, near(rng, p.a_week, 0.2), near(rng, p.gap_s), near(rng, p.calls_a_day + 0.1),
@@ -197,8 +198,7 @@ class SchoolTrees(Innocents[Tree]):
     def make(self, stage: Stage[Any], rng: np.random.Generator, id: str) -> Tree | None:
         """Who tells whom."""
         p, town, people = stage.p, stage.town(rng), stage.world.people
-        fits = (people.age >= 25) & (people.age <= 55) & (people.phone >= 0)
-        crowd = stage.crowd(rng, town, fits, int(np.clip(near(rng, p.people), 30, 800)))
+        crowd = stage.crowd(rng, town, Who((25, 55), phone=True), int(np.clip(near(rng, p.people), 30, 800)))
         if len(crowd) < 10:
             return None
         phones = people.phone[crowd]

@@ -11,6 +11,7 @@ import numpy as np
 from simulator.arrays import HOUR, MINUTE, Floats, Ints
 from simulator.chance import lognormal
 from simulator.crimes.cases import Stage, Today, Truth
+from simulator.crimes.residents import Who
 from simulator.diary import Mechanism
 from simulator.innocents.broadcasts import carried
 from simulator.innocents.habits import Innocents, log, near, of
@@ -64,12 +65,8 @@ class Dispatch(Innocents[Office]):
         """A phone, the people round about, the drivers."""
         p, town = stage.p, stage.town(rng)
         people = stage.world.people
-        customers = stage.crowd(
-            rng, town, (people.phone >= 0) & (people.age >= 15), int(near(rng, p.customers))
-        )
-        drivers = stage.crowd(
-            rng, town, (people.phone >= 0) & (people.age >= 18) & (people.age <= 60), max(1, round(p.drivers))
-        )
+        customers = stage.crowd(rng, town, Who((15, 120), phone=True), int(near(rng, p.customers)))
+        drivers = stage.crowd(rng, town, Who((18, 60), phone=True), max(1, round(p.drivers)))
         if len(customers) == 0 or len(drivers) == 0:
             return None
         smart, prepaid, cell = (

@@ -37,6 +37,8 @@ class Innocents(Cases[Any, C]):
     """All look-alikes of one kind: so many to 100,000 people, in truth as `innocent` with the kind's name."""
 
     table = "innocents"
+    found_share = 0.05
+    verdict = "innocent"
 
     def __init__(self, name: str, span: int, ranges: Mapping[str, Spread]) -> None:
         super().__init__()

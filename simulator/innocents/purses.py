@@ -13,6 +13,7 @@ from simulator.arrays import DAY, HOUR, MINUTE, Ints
 from simulator.chance import lognormal
 from simulator.crimes import shops
 from simulator.crimes.cases import Stage, Today, Truth
+from simulator.crimes.residents import Who
 from simulator.diary import Mechanism
 from simulator.innocents.habits import Innocents, log, near, of
 from simulator.parameters import Parameters
@@ -48,17 +49,15 @@ class Purses(Innocents[Holder]):
     def make(self, stage: Stage[Any], rng: np.random.Generator, id: str) -> Holder | None:
         """A person with an account and those they deal with."""
         p, people = stage.p, stage.world.people
-        person = stage.someone(
-            rng, (people.age >= self.ages[0]) & (people.age <= self.ages[1]) & (people.account >= 0)
-        )
+        person = stage.someone(rng, Who(self.ages, account=True))
         if person < 0:
             return None
         account, town = int(people.account[person]), int(people.town[person])
         size = int(np.clip(near(rng, p.others), 2, 400))
-        fits = (people.account >= 0) & (people.age >= 16)
+        fits = Who((16, 120), account=True)
         if self.strangers:
-            found = np.flatnonzero(fits)
-            crowd = rng.choice(found, min(size, len(found)), replace=False)
+            drawn = rng.integers(0, len(people), 3 * size)
+            crowd = rng.permutation(np.unique(drawn[fits.fits(stage.world, drawn)]))[:size]
         else:
             crowd = stage.crowd(rng, town, fits, size)
         others = people.account[crowd]

@@ -13,7 +13,7 @@ from simulator.arrays import Ints
 from simulator.chance import lognormal
 from simulator.crimes.cases import Stage, Today, Truth
 from simulator.crimes.line_setting import around
-from simulator.crimes.residents import choose
+from simulator.crimes.residents import Who, choose
 from simulator.diary import Mechanism
 from simulator.innocents.habits import Innocents, log, near, of
 from simulator.parameters import Parameters
@@ -78,8 +78,7 @@ class Rounds(Innocents[Worker]):
         """A work phone, contacts and an area."""
         p, town, people = stage.p, stage.town(rng), stage.world.people
         size = int(np.clip(near(rng, p.contacts), 8, 3_000))
-        fits = (people.phone >= 0) & (people.age >= 18)
-        pool = stage.residents.near(town, fits, 4 * size)
+        pool = stage.residents.near(town, Who((18, 120), phone=True), 4 * size)
         prone = stage.residents.appetite(pool, 0) if self.name in AMONG_USERS else np.ones(1)
         contacts = people.phone[choose(rng, pool, prone, size)]
         if len(contacts) == 0:

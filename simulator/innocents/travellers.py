@@ -14,6 +14,7 @@ from simulator.arrays import HOUR, MINUTE, Ints
 from simulator.chance import lognormal
 from simulator.crimes import shops
 from simulator.crimes.cases import Stage, Today, Truth
+from simulator.crimes.residents import Who
 from simulator.diary import Mechanism
 from simulator.innocents.habits import Innocents, log, near, of
 from simulator.parameters import Parameters
@@ -161,12 +162,12 @@ class Students(Innocents[Traveller]):
     def make(self, stage: Stage[Any], rng: np.random.Generator, id: str) -> Traveller | None:
         """A student, the other town, friends."""
         p, people = stage.p, stage.world.people
-        person = stage.someone(rng, (people.age >= 18) & (people.age <= 22) & (people.account >= 0))
+        person = stage.someone(rng, Who((18, 22), account=True))
         if person < 0:
             return None
         home = int(people.town[person])
         away = _far_town(stage, rng, home, near(rng, p.far_km, 0.3))
-        young = (people.age >= 17) & (people.age <= 25) & (people.account >= 0)
+        young = Who((17, 25), account=True)
         friends = np.concatenate(
             [stage.crowd(rng, town, young, max(2, round(p.friends / 2))) for town in (away, home)]
         )
@@ -215,10 +216,10 @@ class ShiftWorkers(Innocents[Traveller]):
     def make(self, stage: Stage[Any], rng: np.random.Generator, id: str) -> Traveller | None:
         """A worker and the other town."""
         p, people = stage.p, stage.world.people
-        cities = stage.world.geography.town_people[people.town] > 100_000
-        fits = (people.age >= 18) & (people.age <= 60) & (people.account >= 0)
-        person = stage.someone(rng, fits & cities)
-        person = person if person >= 0 else stage.someone(rng, fits)
+        cities = stage.world.geography.town_people > 100_000
+        fits = Who((18, 60), account=True)
+        tried = [stage.someone(rng, fits) for _ in range(12)]
+        person = next((who for who in tried if who >= 0 and cities[people.town[who]]), tried[-1])
         if person < 0:
             return None
         home = int(people.town[person])
@@ -235,7 +236,7 @@ class ShiftWorkers(Innocents[Traveller]):
             trips.append(Trip(begin - hours / 24, begin, begin + 8.5 / 24, begin + (8.5 + hours) / 24))
         if rng.random() < p.stays and trips:  # lodges near work through the days on
             trips = [Trip(t.leaves, t.arrives, t.departs + 0.9, t.home + 0.9) for t in trips[::on]]
-        friends = stage.crowd(rng, home, people.phone >= 0, 8)
+        friends = stage.crowd(rng, home, Who(phone=True), 8)
         home_cell = int(people.cell[person])
         phone = stage.cast.phone(rng, day=0, age_days=float(rng.uniform(20, 1_200)), cell=home_cell, owner=person, smart=True,
                                  prepaid=bool(rng.random() < p.prepaid), known=bool(rng.random() < 0.7))  # fmt: skip
@@ -272,7 +273,7 @@ class TwoPhones(Innocents[Hidden]):
     def make(self, stage: Stage[Any], rng: np.random.Generator, id: str) -> Hidden | None:
         """A person with a phone, a second one, and the few who know its number."""
         p, people = stage.p, stage.world.people
-        person = stage.someone(rng, (people.age >= 18) & (people.age <= 60) & (people.phone >= 0))
+        person = stage.someone(rng, Who((18, 60), phone=True))
         if person < 0:
             return None
         smart = bool(rng.random() >= p.plain)
@@ -280,7 +281,7 @@ class TwoPhones(Innocents[Hidden]):
             rng, day=0, age_days=float(rng.uniform(2, 200)), cell=int(people.cell[person]), smart=smart
         )
         contacts = people.phone[
-            stage.crowd(rng, int(people.town[person]), people.phone >= 0, max(2, round(p.contacts)))
+            stage.crowd(rng, int(people.town[person]), Who(phone=True), max(2, round(p.contacts)))
         ]
         changes = [
             (float(day), stage.cast.issue(), stage.cast.handset(rng, smart=smart))
