@@ -8,7 +8,7 @@ record or the reason. Why the JSON is not left to Polars: `docs/decisions/0002-t
 
 import json
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import timedelta
 from functools import cache
 from typing import Any, Final
 
@@ -605,12 +605,34 @@ def read_row(stream: str, row: dict[str, Any]) -> dict[str, Any] | Refusal:
         record = msgspec.convert(row, contract.RECORDS[stream])
     except (msgspec.ValidationError, UnicodeError, RecursionError) as error:
         return _refusal_of(error)
-    return fields_of(stream, record)
+    return fields_of(stream, record, columnar=True)
 
 
-def plain_value(value: Any) -> Any:
-    """A Parquet value as the contract's JSON would have it."""
-    return value.isoformat() if isinstance(value, date | datetime) else value
+def plain_row(frame: pl.DataFrame, row: int) -> dict[str, Any]:
+    """A Parquet row's values as the contract's JSON would have them, with zoned instants and days as microseconds.
+
+    Polars is not asked for Python's own dates: a file may hold years that those do not have.
+    """
+    out: dict[str, Any] = {}
+    for series in frame:
+        dtype, one = series.dtype, series[row : row + 1]
+        if one.null_count():
+            continue
+        if isinstance(dtype, pl.Datetime):
+            micros = one.dt.epoch("us").item()
+            out[series.name] = micros if dtype.time_zone else _naive_text(micros)
+        elif dtype == pl.Date:
+            out[series.name] = one.cast(pl.Int32).item() * 86_400_000_000
+        else:
+            out[series.name] = one.to_list()[0]
+    return out
+
+
+def _naive_text(micros: int) -> str:
+    try:
+        return (contract.EPOCH.replace(tzinfo=None) + timedelta(microseconds=micros)).isoformat()
+    except OverflowError:
+        return str(micros)
 
 
 def _holds_content(value: Any) -> bool:
@@ -629,7 +651,7 @@ def _refusal_of(error: Exception) -> Refusal:
     return Refusal("out_of_bounds" if message.startswith("Number out of range") else "wrong_type", path)
 
 
-def fields_of(stream: str, record: contract.Record) -> dict[str, Any] | Refusal:
+def fields_of(stream: str, record: contract.Record, *, columnar: bool = False) -> dict[str, Any] | Refusal:
     """A decoded record's fields that hold something, each asked its rule; or the first refusal."""
     held: dict[str, Any] = {}
     for field in contract.fields(stream):
@@ -640,6 +662,8 @@ def fields_of(stream: str, record: contract.Record) -> dict[str, Any] | Refusal:
             continue
         if isinstance(value, str) and not _encodes(value):
             return Refusal("invalid_utf8", f"$.{field.name}")
+        if isinstance(value, int) and field.rule.json == "text" and not columnar:
+            return Refusal("wrong_type", f"$.{field.name}")  # a bare number is an instant in a column only
         reason = field.rule.refuse(value)
         if reason is not None:
             return Refusal(reason, f"$.{field.name}")
@@ -734,6 +758,8 @@ def conform(stream: str, frame: pl.DataFrame) -> pl.DataFrame:
             whole = exact.cast(pl.Int64, strict=False)
             fits = kind == "int" and (whole.cast(pl.Float64) == exact).all()
             changes.append(whole if fits else exact)
+        elif isinstance(field.rule, contract.Date) and isinstance(dtype, pl.Datetime):
+            changes.append(series.dt.date())
         elif kind == "number" and (dtype.is_integer() or dtype.is_decimal()):
             changes.append(series.cast(pl.Float64))
     return frame.with_columns(changes) if changes else frame

@@ -490,15 +490,11 @@ class _Rows:
 
     def raw(self, row: int) -> bytes:
         """A row as JSON: what stands for the bytes of a record that came as columns."""
-        return msgspec.json.encode(self._values(row), enc_hook=str)
+        return msgspec.json.encode(decode.plain_row(self._frame, row), enc_hook=str)
 
     def read(self, row: int) -> dict[str, Any] | Refusal:
         """A row read exactly."""
-        return decode.read_row(self._stream, self._values(row))
-
-    def _values(self, row: int) -> dict[str, Any]:
-        held = self._frame.row(row, named=True)
-        return {name: decode.plain_value(value) for name, value in held.items() if value is not None}
+        return decode.read_row(self._stream, decode.plain_row(self._frame, row))
 
 
 class _Groups:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from events import contract, decode
 from events.decode import RawColumns, Refusal
 
-exact = settings(deadline=None, derandomize=True, max_examples=300)
+exact = settings(deadline=None, derandomize=True, max_examples=150)
 LONGEST = 4096
 
 GOOD = {"event_id": "e1", "ts": "2026-01-02T03:04:05Z", "kind": "call", "number": "+447700900001"}
