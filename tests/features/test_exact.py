@@ -1,4 +1,4 @@
-"""Features are what their definitions say: kernel and slow reference agree on nasty streams, however batched."""
+"""Features are what their definitions say: kernel, twin and slow reference agree on nasty streams, however batched."""
 
 import math
 from collections.abc import Iterator
@@ -8,10 +8,13 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import features.catalogue
+import features.declare
 import features.program
 import features.state
 from features.declare import (
@@ -29,10 +32,13 @@ from features.declare import (
     of_other,
     since_last,
 )
+from features.declared import CATALOGUE as SHIPPED
 from features.errors import FeatureError
+from features.plan import make_plan
 from features.program import Program, compile_program
-from features.rows import Entity, Flag, Kind, Role, Rows, empty_rows
+from features.rows import ENTITY_OF, SUBJECTS, Entity, Flag, Kind, Role, Rows, empty_rows
 from features.state import EntityState, Floats
+from features.twin import history, history_in_parts
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
@@ -237,6 +243,7 @@ def assert_close(told: Any, expected: Any, what: str) -> None:
 def lifetimes(pair: str = "90d", entity: str = "400d") -> Iterator[None]:
     """Shorter memories, so that forgetting is seen in a small stream."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(features.declare, "PAIR_LIFETIME", pair)
         patch.setattr(features.program, "PAIR_LIFETIME", pair)
         patch.setattr(features.state, "ENTITY_LIFETIME", duration(entity))
         yield
@@ -395,3 +402,123 @@ def test_more_selections_than_the_kernel_can_tell_apart_are_refused() -> None:
         events.count(f"count_{n}", within="1h", every="1h", words="")
     with pytest.raises(FeatureError, match="more than 64"):
         program_of(catalogue)
+
+
+def assert_same(twin: pl.DataFrame, names: tuple[str, ...], out: Floats) -> None:
+    """Twin and kernel agree to 1e-9 in every column and row."""
+    assert tuple(twin.columns) == names
+    for column, name in enumerate(names):
+        told, expected = twin[name].to_numpy(), out[:, column]
+        near = np.abs(told - expected) <= 1e-9 * np.maximum(1.0, np.abs(expected))
+        wrong = np.flatnonzero(~(near | (np.isnan(told) & np.isnan(expected))))
+        assert not len(wrong), f"{name} at row {wrong[0]}: twin {told[wrong[0]]}, kernel {expected[wrong[0]]}"
+
+
+@exhaustive
+@given(
+    rows=streams(longest=60, entities=8),
+    lives=st.sampled_from([("90d", "400d"), ("8d", "20d")]),
+    second_pass=st.booleans(),
+    part=st.sampled_from([17, 1_000]),
+)
+def test_the_twin_tells_history_as_the_kernel_told_it(
+    rows: Rows, lives: tuple[str, str], second_pass: bool, part: int
+) -> None:
+    x, _ = carried(len(rows))
+    inputs = pl.DataFrame(x, schema=list(INPUTS)) if second_pass else None
+    with lifetimes(*lives):
+        program = program_of(second_pass=second_pass)
+        out, _ = EntityState(program).take(rows, x)
+        twin = history(CATALOGUE, Entity.ACCOUNT, rows, inputs, second_pass=second_pass, rows_at_a_time=part)
+    assert_same(twin, program.names, out)
+
+
+def busy_stream(n: int, entity: Entity, seed: int = 1) -> Rows:
+    """Busy and idle entities over a month, some rows late by up to nine days, some only looking."""
+    rng = np.random.default_rng(seed)
+    rows = empty_rows(n)
+    rows["recorded"] = START + np.sort(rng.integers(0, 30 * DAY, n))
+    rows["ts"] = rows["recorded"] - (rng.random(n) < 0.03) * rng.integers(0, 9 * DAY, n)
+    rows["own_lo"] = 1 + (n / 20 * rng.random(n) ** 2).astype(np.int64)
+    rows["other_lo"] = rng.integers(0, 60, n)
+    rows["kind"] = rng.choice(list(Kind), n)
+    rows["role"] = rng.choice([*(r for r, of in ENTITY_OF.items() if entity in of), Role.PEEK], n)
+    rows["value"] = np.where(rng.random(n) < 0.02, math.nan, np.round(np.exp(rng.normal(8, 2, n)), 2))
+    rows["balance"] = rng.normal(1e5, 1e5, n)
+    rows["born"] = np.where(rng.random(n) < 0.3, rows["ts"] - 100.0 * DAY, math.nan)
+    rows["flags"] = rng.integers(0, 1 << 17, n)
+    fields = {"device_lo": 40, "sim_lo": 30, "place_lo": 50, "force": 45, "home": 45, "age": 6, "status": 4}
+    for field, most in fields.items():
+        rows[field] = rng.integers(0, most, n)
+    return rows
+
+
+def test_the_twin_is_the_kernel_on_a_long_stream() -> None:
+    rows = busy_stream(100_000, Entity.ACCOUNT)
+    program = program_of()
+    state, x = EntityState(program), np.zeros((len(rows), 0))
+    out = np.concatenate(
+        [state.take(rows[i : i + 8_192], x[i : i + 8_192])[0] for i in range(0, len(rows), 8_192)]
+    )
+    twin = history(
+        CATALOGUE, Entity.ACCOUNT, pl.DataFrame({n: rows[n] for n in rows.dtype.names}), rows_at_a_time=40_000
+    )
+    assert_same(twin, program.names, out)
+
+
+@pytest.mark.parametrize(
+    "entity", sorted({f.entity for f in features.catalogue.all_features()}), ids=lambda e: e.name
+)
+def test_every_shipped_feature_is_the_same_online_and_offline(reference: ModuleType, entity: Entity) -> None:
+    plan = make_plan(SHIPPED)
+    rows = busy_stream(4_000, entity)
+    first, _ = EntityState(plan.first[entity]).take(rows, np.zeros((len(rows), 0)))
+    assert_same(history(SHIPPED, entity, rows), plan.first[entity].names, first)
+    few = rows[np.isin(rows["own_lo"], [1, 2, 150])]
+    expected = reference.features(SHIPPED.of(entity, second_pass=False), few)
+    told, _ = EntityState(plan.first[entity]).take(few, np.zeros((len(few), 0)))
+    for column, name in enumerate(plan.first[entity].names):
+        assert_close(told[:, column], expected[name], name)
+
+    if entity not in SUBJECTS:
+        return
+    subject = plan.subjects[entity]
+    names = subject.columns[: subject.inputs]
+    x = np.random.default_rng(2).choice([0.0, 1.0, 12.5, 40.0, math.nan], size=(len(rows), subject.inputs))
+    second, _ = EntityState(subject.second).take(rows, x)
+    twin = history(SHIPPED, entity, rows, pl.DataFrame(x, schema=list(names)), second_pass=True)
+    assert_same(twin, subject.second.names, second)
+
+
+def test_a_history_of_nothing_has_every_column() -> None:
+    twin = history(CATALOGUE, Entity.ACCOUNT, empty_rows(0))
+    assert tuple(twin.columns) == program_of().names
+    assert twin.is_empty()
+
+
+def test_parts_of_a_history_say_which_rows_they_are() -> None:
+    rows = busy_stream(500, Entity.ACCOUNT)
+    parts = list(history_in_parts(CATALOGUE, Entity.ACCOUNT, rows, rows_at_a_time=100))
+    assert len(parts) == 5
+    assert sorted(row for part in parts for row in part["row"]) == list(range(500))
+
+
+def test_a_column_that_was_not_carried_is_asked_for_by_name() -> None:
+    with pytest.raises(FeatureError, match="account_age"):
+        history(CATALOGUE, Entity.ACCOUNT, busy_stream(5, Entity.ACCOUNT), second_pass=True)
+
+
+def test_sums_do_not_remember_what_has_left_the_window() -> None:
+    catalogue = Catalogue()
+    received = Of(catalogue, Entity.ACCOUNT).events("in", words="", roles=[Role.PAYEE], kinds=[Kind.FPS])
+    received.total("in_1h", within="1h", every="1m", words="")
+    rows = empty_rows(3)
+    rows["own_lo"], rows["kind"], rows["role"] = 1, Kind.FPS, Role.PAYEE
+    rows["value"] = [1e18 + 1024, 0.1, 0.2]
+    rows["ts"] = rows["recorded"] = START + np.array([0, 2, 2]) * HOUR
+    assert history(catalogue, Entity.ACCOUNT, rows)["in_1h"].to_list() == pytest.approx(
+        [1e18 + 1024, 0.1, 0.3], rel=1e-12
+    )
+    rows["value"] = 1e300
+    with pytest.raises(FeatureError, match="summed exactly"):
+        history(catalogue, Entity.ACCOUNT, rows)
