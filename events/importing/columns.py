@@ -58,6 +58,8 @@ class Column:
     shown: pl.Expr
     checks: tuple[Check, ...] = ()
     counted: tuple[tuple[str, pl.Expr], ...] = ()
+    prepare: tuple[pl.Expr, ...] = ()
+    """Steps worked out first, one after the other, because the value and the checks use them many times."""
 
 
 def text_of(name: str, dtype: pl.DataType, nulls: tuple[str, ...] = ()) -> pl.Expr:
@@ -135,7 +137,7 @@ def column(rule: FieldRule, columns: Columns) -> Column:
         return Column(rule.name, listed.alias(rule.name), listed.list.join(" "))
     made = _MAKERS[rule.kind](rule, columns)
     checks = (*made.checks, *_contract_checks(rule.holds, made.value))
-    return Column(rule.name, made.value.alias(rule.name), made.shown, checks, made.counted)
+    return Column(rule.name, made.value.alias(rule.name), made.shown, checks, made.counted, made.prepare)
 
 
 def _contract_checks(holds: contract.Rule, value: pl.Expr) -> tuple[Check, ...]:
@@ -265,50 +267,66 @@ def _lost(text: pl.Expr, value: pl.Expr) -> pl.Expr:
 
 
 def _minor(rule: FieldRule, columns: Columns) -> Column:
-    text = _source_text(rule, columns)
+    written_as = _source_text(rule, columns)
     if rule.words is not None or rule.missing is not None:
-        text = _worded(rule, text)[0]
-    finest = _scaled(rule, columns, text, "down")
-    value = _scaled(rule, columns, text, rule.round)
+        written_as = _worded(rule, written_as)[0]
+    text, plain, value = (pl.col(f"#{rule.name}.{step}") for step in ("text", "plain", "value"))
+    source = _numeric_source(rule, columns)
+    prepare = (
+        written_as.alias(f"#{rule.name}.text"),
+        (
+            amounts.normalised(text, rule.decimal, rule.thousands, rule.strip) if source is None else text
+        ).alias(f"#{rule.name}.plain"),
+        _scaled(rule, columns, plain, source).alias(f"#{rule.name}.value"),
+    )
+    signed = {"as_is": value, "absolute": value.abs(), "negate": -value}[rule.sign]
     unit = {"major": "the units of its currency"}.get(rule.unit, rule.unit)
-    if rule.sign != "as_is":
-        value = value.abs() if rule.sign == "absolute" else -value
+    odd = text.is_not_null() & plain.str.contains(amounts.IS_AMOUNT).not_().fill_null(True)
+    finer = "is too large, or has more decimals than an amount in " + unit
     checks = [
-        Check(_lost(text, finest), "bad_amount", f"is not an amount in {unit}"),
-        Check(_lost(text, value), "bad_amount", f"has more decimals than an amount in {unit} can have; "
-              'add round = "half_up" to the map if it should be rounded'),
-    ]  # fmt: skip
+        Check(odd, "bad_amount", f"is not an amount in {unit}"),
+        Check(
+            _lost(text, value),
+            "bad_amount",
+            finer + '; add round = "half_up" to the map if it should be rounded',
+        ),
+    ]
     if rule.kind == "minor":
         checks.append(
-            Check(value < 0, "bad_amount", 'is negative; the map may say sign = "absolute" or "negate"')
+            Check(signed < 0, "bad_amount", 'is negative; the map may say sign = "absolute" or "negate"')
         )
-    return Column(rule.name, value, text, tuple(checks))
+    return Column(rule.name, signed, text, tuple(checks), prepare=prepare)
 
 
-def _scaled(rule: FieldRule, columns: Columns, text: pl.Expr, rounding: str) -> pl.Expr:
+def _numeric_source(rule: FieldRule, columns: Columns) -> str | None:
+    """The column, when its values are numbers already and are to be taken as they are."""
+    if len(rule.columns) != 1 or rule.words is not None or rule.missing is not None or rule.extract:
+        return None
+    return (
+        rule.columns[0]
+        if columns[rule.columns[0]].is_float() or columns[rule.columns[0]].is_integer()
+        else None
+    )
+
+
+def _scaled(rule: FieldRule, columns: Columns, plain: pl.Expr, source: str | None) -> pl.Expr:
+    """Minor units, by the decimals of the unit or of each row's currency."""
+
+    def at(exponent: int) -> pl.Expr:
+        if source is None:
+            return amounts.minor_of_text(plain, exponent, rule.round)
+        if columns[source].is_float():
+            return amounts.minor_of_float(pl.col(source).fill_nan(None), exponent, rule.round)
+        return amounts.minor_of_whole(pl.col(source), exponent)
+
     if rule.currency is None:
-        return _at(rule, columns, text, 2 if rule.unit == "pounds" else 0, rounding)
+        return at(TWO_DECIMALS if rule.unit == "pounds" else 0)
     currency = column(rule.currency, columns).value
-    value = _at(rule, columns, text, TWO_DECIMALS, rounding)
+    value = at(TWO_DECIMALS)
     for exponent in sorted(set(EXPONENTS.values())):
         of = [code for code, decimals in EXPONENTS.items() if decimals == exponent]
-        value = (
-            pl.when(currency.is_in(of)).then(_at(rule, columns, text, exponent, rounding)).otherwise(value)
-        )
+        value = pl.when(currency.is_in(of)).then(at(exponent)).otherwise(value)
     return value
-
-
-def _at(rule: FieldRule, columns: Columns, text: pl.Expr, exponent: int, rounding: str) -> pl.Expr:
-    """Minor units with so many decimals, by the quickest way that is exact for the column's type."""
-    if rule.columns and rule.words is None and rule.missing is None:
-        name = rule.columns[0]
-        dtype = columns[name]
-        if dtype.is_float():
-            return amounts.minor_of_float(pl.col(name).fill_nan(None), exponent, rounding)
-        if dtype.is_integer():
-            return amounts.minor_of_whole(pl.col(name), exponent)
-    plain = amounts.normalised(text, rule.decimal, rule.thousands, rule.strip)
-    return amounts.minor_of_text(plain, exponent, rounding)
 
 
 def _real(rule: FieldRule, columns: Columns) -> Column:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 from time import perf_counter
 from typing import IO, Any, Final
@@ -163,6 +164,11 @@ class _RecordPlan:
         ext = [pl.struct([each.value.alias(each.name) for each in self.ext]).alias("ext")] if self.ext else []
         return [*values, *texts, *ext]
 
+    def steps(self) -> list[list[pl.Expr]]:
+        """What is worked out before the values, step by step for all fields at once."""
+        prepared = [each.prepare for each in (*self.columns, *self.ext)]
+        return [[each for each in step if each is not None] for step in zip_longest(*prepared)]
+
     def checks(self) -> list[tuple[str, str, str, pl.Expr, pl.Expr]]:
         """Field, reason, sentence, the test, and the value as the source has it."""
         return [
@@ -269,7 +275,13 @@ class _Run:
             (says, test.fill_null(False).alias(f"#count{place}"))
             for place, (says, test) in enumerate(each for made in record.columns for each in made.counted)
         ]
-        values = rows.select([*record.values(), pl.col(ROW), *tests, *(test for _, test in counted)])
+        for step in record.steps():
+            rows = rows.with_columns(step)
+        values = (
+            rows.lazy()
+            .select([*record.values(), pl.col(ROW), *tests, *(test for _, test in counted)])
+            .collect()
+        )
         for says, test in counted:
             self._counted[says] += int(values[test.meta.output_name()].sum())
         wrong = [name for name in values.columns if name.startswith("#bad") and values[name].any()]

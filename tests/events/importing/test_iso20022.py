@@ -129,7 +129,7 @@ def test_a_bad_amount_costs_only_its_transaction(bench: Bench) -> None:
     )
     assert [each["payment_id"][-1] for each in done.payments] == ["1", "4"]
     assert done.messages[0].startswith("row 2, amount_minor: '12,30' is not an amount")
-    assert done.messages[1].startswith("row 3, amount_minor: '1.005' has more decimals")
+    assert done.messages[1].startswith("row 3, amount_minor: '1.005' is too large, or has more decimals")
 
 
 def test_a_time_without_an_offset_is_utc_and_the_header_stands_in(bench: Bench) -> None:
