@@ -427,24 +427,27 @@ def _scan(
 
 
 @njit(cache=True, nogil=True)
-def _lines(buf: Any, starts: Any, stops: Any) -> int:
-    """Finds the lines that are not blank; gives how many."""
+def _drop_blank(buf: Any, starts: Any, stops: Any) -> int:
+    """Moves the lines that are not blank to the front; gives how many."""
     count = 0
-    begin = 0
-    n = buf.size
-    while begin < n:
-        end = begin
-        blank = True
-        while end < n and buf[end] != 10:
-            if not _blank(buf[end]):
-                blank = False
-            end += 1
-        if not blank:
-            starts[count] = begin
-            stops[count] = end
+    for line in range(starts.size):
+        p = starts[line]
+        while p < stops[line] and _blank(buf[p]):
+            p += 1
+        if p < stops[line]:
+            starts[count] = starts[line]
+            stops[count] = stops[line]
             count += 1
-        begin = end + 1
     return count
+
+
+def _lines(buffer: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where the lines that are not blank begin and end."""
+    breaks = np.flatnonzero(buffer == ord("\n"))
+    starts = np.concatenate([[0], breaks + 1]).astype(np.int64)
+    stops = np.concatenate([breaks, [buffer.size]]).astype(np.int64)
+    height = _drop_blank(buffer, starts, stops)
+    return starts[:height], stops[:height]
 
 
 class Spans(msgspec.Struct, frozen=True):
@@ -503,10 +506,8 @@ class Lines(msgspec.Struct, frozen=True):
 def scan_lines(stream: str, chunk: bytes, longest: int) -> Lines:
     """Reads a chunk of whole lines; the rows set aside are `columns.odd`."""
     buffer = np.frombuffer(chunk, np.uint8)
-    room = chunk.count(b"\n") + 1
-    starts, stops = np.empty(room, np.int64), np.empty(room, np.int64)
-    height = _lines(buffer, starts, stops)
-    starts, stops = starts[:height], stops[:height]
+    starts, stops = _lines(buffer)
+    height = starts.size
     keys = keys_of(stream)
     values = np.zeros((keys.types.size, height), np.int64)
     present, filled = np.zeros(height, np.uint64), np.zeros(1, np.uint64)
@@ -530,12 +531,10 @@ def scan_lines(stream: str, chunk: bytes, longest: int) -> Lines:
 def lines_of(stream: str, chunk: bytes) -> Lines:
     """A chunk's lines with every one of them set aside, to be read alone."""
     buffer = np.frombuffer(chunk, np.uint8)
-    room = chunk.count(b"\n") + 1
-    starts, stops = np.empty(room, np.int64), np.empty(room, np.int64)
-    height = _lines(buffer, starts, stops)
-    columns = RawColumns(stream, height)
+    starts, stops = _lines(buffer)
+    columns = RawColumns(stream, starts.size)
     columns.odd[:] = True
-    return Lines(columns, buffer, starts[:height], stops[:height])
+    return Lines(columns, buffer, starts, stops)
 
 
 def _decoder(stream: str) -> msgspec.json.Decoder[contract.Record]:

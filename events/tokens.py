@@ -46,26 +46,6 @@ _IV: Final = np.array(
 )  # fmt: skip
 """RFC 7693 section 2.6."""
 
-_SIGMA: Final = np.array(
-    [
-        [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15],
-        [14, 10, 4, 8, 9, 15, 13, 6, 1, 12, 0, 2, 11, 7, 5, 3],
-        [11, 8, 12, 0, 5, 2, 15, 13, 10, 14, 3, 6, 7, 1, 9, 4],
-        [7, 9, 3, 1, 13, 12, 11, 14, 2, 6, 5, 10, 4, 0, 15, 8],
-        [9, 0, 5, 7, 2, 4, 10, 15, 14, 1, 11, 12, 6, 8, 3, 13],
-        [2, 12, 6, 10, 0, 11, 8, 3, 4, 13, 7, 5, 15, 14, 1, 9],
-        [12, 5, 1, 15, 14, 13, 4, 10, 0, 7, 6, 3, 9, 2, 8, 11],
-        [13, 11, 7, 14, 12, 1, 3, 9, 5, 0, 15, 4, 8, 6, 2, 10],
-        [6, 15, 14, 9, 11, 3, 0, 8, 12, 2, 13, 7, 1, 4, 10, 5],
-        [10, 2, 8, 4, 7, 6, 1, 5, 15, 11, 9, 14, 3, 12, 13, 0],
-        [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15],
-        [14, 10, 4, 8, 9, 15, 13, 6, 1, 12, 0, 2, 11, 7, 5, 3],
-    ],
-    np.uint8,
-)
-"""RFC 7693 section 2.7, the first two rows again for rounds 10 and 11."""
-
-
 @njit(cache=True, nogil=True, inline="always")
 def _turn(x: Any, by: int) -> Any:
     return (x >> np.uint64(by)) | (x << np.uint64(64 - by))
@@ -85,31 +65,53 @@ def _mix(a: int, b: int, c: int, d: int, x: int, y: int) -> tuple[int, int, int,
 
 
 @njit(cache=True, nogil=True)
-def compress(h: Words64, m: Words64, at: int, counted: int, last: bool) -> None:
-    """BLAKE2b's compression of the 16 words of `m` from `at` into the state `h`."""
-    v0, v1, v2, v3, v4, v5, v6, v7 = h[0], h[1], h[2], h[3], h[4], h[5], h[6], h[7]
-    v8, v9, va, vb = _IV[0], _IV[1], _IV[2], _IV[3]
-    vc, vd, ve, vf = _IV[4] ^ np.uint64(counted), _IV[5], _IV[6], _IV[7]
-    if last:
-        ve = ~ve
-    for r in range(12):
-        s = _SIGMA[r]
-        v0, v4, v8, vc = _mix(v0, v4, v8, vc, m[at + s[0]], m[at + s[1]])
-        v1, v5, v9, vd = _mix(v1, v5, v9, vd, m[at + s[2]], m[at + s[3]])
-        v2, v6, va, ve = _mix(v2, v6, va, ve, m[at + s[4]], m[at + s[5]])
-        v3, v7, vb, vf = _mix(v3, v7, vb, vf, m[at + s[6]], m[at + s[7]])
-        v0, v5, va, vf = _mix(v0, v5, va, vf, m[at + s[8]], m[at + s[9]])
-        v1, v6, vb, vc = _mix(v1, v6, vb, vc, m[at + s[10]], m[at + s[11]])
-        v2, v7, v8, vd = _mix(v2, v7, v8, vd, m[at + s[12]], m[at + s[13]])
-        v3, v4, v9, ve = _mix(v3, v4, v9, ve, m[at + s[14]], m[at + s[15]])
-    h[0] ^= v0 ^ v8
-    h[1] ^= v1 ^ v9
-    h[2] ^= v2 ^ va
-    h[3] ^= v3 ^ vb
-    h[4] ^= v4 ^ vc
-    h[5] ^= v5 ^ vd
-    h[6] ^= v6 ^ ve
-    h[7] ^= v7 ^ vf
+def _round(
+    v: Any, a: Any, b: Any, c: Any, d: Any, e: Any, f: Any, g: Any, h: Any,
+    i: Any, j: Any, k: Any, l: Any, m: Any, n: Any, o: Any, p: Any,  # noqa: E741 - a block's 16 words in turn
+) -> Any:  # fmt: skip
+    """One of BLAKE2b's rounds: the columns of the state, then its diagonals."""
+    v0, v1, v2, v3, v4, v5, v6, v7, v8, v9, va, vb, vc, vd, ve, vf = v
+    v0, v4, v8, vc = _mix(v0, v4, v8, vc, a, b)
+    v1, v5, v9, vd = _mix(v1, v5, v9, vd, c, d)
+    v2, v6, va, ve = _mix(v2, v6, va, ve, e, f)
+    v3, v7, vb, vf = _mix(v3, v7, vb, vf, g, h)
+    v0, v5, va, vf = _mix(v0, v5, va, vf, i, j)
+    v1, v6, vb, vc = _mix(v1, v6, vb, vc, k, l)
+    v2, v7, v8, vd = _mix(v2, v7, v8, vd, m, n)
+    v3, v4, v9, ve = _mix(v3, v4, v9, ve, o, p)
+    return v0, v1, v2, v3, v4, v5, v6, v7, v8, v9, va, vb, vc, vd, ve, vf
+
+
+@njit(cache=True, nogil=True)
+def compress(h: Words64, words: Words64, at: int, counted: int, last: bool) -> None:
+    """BLAKE2b's compression of the 16 words from `at` into the state `h`; their order by round is RFC 7693's."""
+    m0, m1, m2, m3, m4, m5, m6, m7 = (
+        words[at], words[at + 1], words[at + 2], words[at + 3],
+        words[at + 4], words[at + 5], words[at + 6], words[at + 7],
+    )  # fmt: skip
+    m8, m9, m10, m11, m12, m13, m14, m15 = (
+        words[at + 8], words[at + 9], words[at + 10], words[at + 11],
+        words[at + 12], words[at + 13], words[at + 14], words[at + 15],
+    )  # fmt: skip
+    final = _IV[6] ^ np.uint64(0xFFFFFFFFFFFFFFFF) if last else _IV[6]
+    v = (
+        h[0], h[1], h[2], h[3], h[4], h[5], h[6], h[7],
+        _IV[0], _IV[1], _IV[2], _IV[3], _IV[4] ^ np.uint64(counted), _IV[5], final, _IV[7],
+    )  # fmt: skip
+    v = _round(v, m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15)
+    v = _round(v, m14, m10, m4, m8, m9, m15, m13, m6, m1, m12, m0, m2, m11, m7, m5, m3)
+    v = _round(v, m11, m8, m12, m0, m5, m2, m15, m13, m10, m14, m3, m6, m7, m1, m9, m4)
+    v = _round(v, m7, m9, m3, m1, m13, m12, m11, m14, m2, m6, m5, m10, m4, m0, m15, m8)
+    v = _round(v, m9, m0, m5, m7, m2, m4, m10, m15, m14, m1, m11, m12, m6, m8, m3, m13)
+    v = _round(v, m2, m12, m6, m10, m0, m11, m8, m3, m4, m13, m7, m5, m15, m14, m1, m9)
+    v = _round(v, m12, m5, m1, m15, m14, m13, m4, m10, m0, m7, m6, m3, m9, m2, m8, m11)
+    v = _round(v, m13, m11, m7, m14, m12, m1, m3, m9, m5, m0, m15, m4, m8, m6, m2, m10)
+    v = _round(v, m6, m15, m14, m9, m11, m3, m0, m8, m12, m2, m13, m7, m1, m4, m10, m5)
+    v = _round(v, m10, m2, m8, m4, m7, m6, m1, m5, m15, m11, m9, m14, m3, m12, m13, m0)
+    v = _round(v, m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15)
+    v = _round(v, m14, m10, m4, m8, m9, m15, m13, m6, m1, m12, m0, m2, m11, m7, m5, m3)
+    for k in range(8):
+        h[k] ^= v[k] ^ v[k + 8]
 
 
 @njit(cache=True, nogil=True, inline="always")
