@@ -541,6 +541,7 @@ def _decoder(stream: str) -> msgspec.json.Decoder[contract.Record]:
     return msgspec.json.Decoder(contract.RECORDS[stream])
 
 
+_NAMES: Final = {stream: frozenset(f.name for f in contract.fields(stream)) for stream in contract.RECORDS}
 _DECODERS: Final = {stream: _decoder(stream) for stream in contract.RECORDS}
 
 
@@ -564,11 +565,10 @@ def read_line(stream: str, line: bytes, longest: int) -> dict[str, Any] | Refusa
             for key, _ in pairs:
                 if key in contract.CONTENT_FIELDS:
                     return Refusal("content", f"$.{key}" if pairs is objects[-1] else "$.ext")
-    known = {field.name for field in contract.fields(stream)}
-    names = [key for key, _ in objects[-1] if key in known]
-    for name in names:
-        if names.count(name) > 1:
-            return Refusal("duplicate_field", f"$.{name}")
+    names = [key for key, _ in objects[-1] if key in _NAMES[stream]]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        return Refusal("duplicate_field", f"$.{twice}")
     try:
         record = _DECODERS[stream].decode(bare)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
@@ -655,10 +655,12 @@ def fields_of(stream: str, record: contract.Record, *, columnar: bool = False) -
     held: dict[str, Any] = {}
     for field in contract.fields(stream):
         value = getattr(record, field.attribute)
-        if isinstance(value, str) and field.rule.json == "text" and not _has_blanks(field):
-            value = value.strip(" \t\r\n") or None
         if value is None:
             continue
+        if isinstance(value, str) and not _has_blanks(field):
+            value = value.strip(" \t\r\n") if field.rule.json == "text" else value
+            if value == "":
+                continue
         if isinstance(value, str) and not _encodes(value):
             return Refusal("invalid_utf8", f"$.{field.name}")
         if isinstance(value, int) and field.rule.json == "text" and not columnar:
