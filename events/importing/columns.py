@@ -281,7 +281,11 @@ def _minor(rule: FieldRule, columns: Columns) -> Column:
     )
     signed = {"as_is": value, "absolute": value.abs(), "negate": -value}[rule.sign]
     unit = {"major": "the units of its currency"}.get(rule.unit, rule.unit)
-    odd = text.is_not_null() & plain.str.contains(amounts.IS_AMOUNT).not_().fill_null(True)
+    if source is None:
+        odd = text.is_not_null() & plain.str.contains(amounts.IS_AMOUNT).not_().fill_null(True)
+    else:
+        # a float's text may be 3.5e-7, which is a number all the same
+        odd = text.is_not_null() & pl.col(source).cast(pl.Float64).is_finite().not_()
     finer = "is too large, or has more decimals than an amount in " + unit
     checks = [
         Check(odd, "bad_amount", f"is not an amount in {unit}"),

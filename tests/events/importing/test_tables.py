@@ -218,6 +218,20 @@ def test_parquet_types_are_used_as_they_are(tmp_path: Path, bench: Bench, paymen
     assert done.summary.refused == {"bad_amount": 1, "missing_field": 2}
 
 
+def test_a_float_too_small_for_a_penny_rounds_to_nothing(
+    tmp_path: Path, bench: Bench, payments_map: Make
+) -> None:
+    path = tmp_path / "in.parquet"
+    pl.DataFrame({"amount": [3.4867e-7, float("inf"), 1e300]}).write_parquet(path)
+    made = payments_map(
+        form="parquet", amount_minor='{ column = "amount", unit = "pounds", round = "half_even" }'
+    )
+    done = bench(made, path)
+    assert [each["amount_minor"] for each in done.payments] == [0]
+    assert "row 2, amount_minor: 'inf' is not an amount in pounds" in done.messages
+    assert "is too large" in done.messages[1]
+
+
 def test_parquet_times_without_an_offset_need_a_zone(
     tmp_path: Path, bench: Bench, payments_map: Make
 ) -> None:
