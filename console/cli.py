@@ -111,17 +111,25 @@ def run_command(arguments: Sequence[str] | None = None) -> int:
         _say(f"{problem.filename}: {problem.strerror}. Check that the path is right and that you may use it.")
         return FAILURE
     except Exception as problem:
-        if not is_known(problem):
+        said = known(problem)
+        if said is None:
             raise
-        _say(str(problem))
+        _say(str(said))
         return FAILURE
     return SUCCESS
 
 
-def is_known(problem: Exception) -> bool:
-    """Whether it is one of the rooms' own errors, whose message already says what happened and what to do."""
+def known(problem: BaseException | None) -> BaseException | None:
+    """The room's own error in or behind a problem, whose message already says what happened and what to do.
+
+    The engine wraps what a step raises, so the cause is looked at too.
+    """
     homes = {f"{room}.errors" for room in ROOMS}
-    return any(kind.__module__ in homes for kind in type(problem).__mro__)
+    while problem is not None:
+        if any(kind.__module__ in homes for kind in type(problem).__mro__):
+            return problem
+        problem = problem.__cause__
+    return None
 
 
 def _say(words: str) -> None:

@@ -5,8 +5,6 @@ from typing import Annotated, Final, TypeAlias
 
 import typer
 
-DATA_FOLDER: Final = Path("linewatch-data")
-
 INPUTS_PANEL: Final = "Inputs: a file, a folder, or - for standard input; each may be repeated"
 PLACES_PANEL: Final = "Where things are kept"
 RUNNING_PANEL: Final = "Running"
@@ -27,7 +25,7 @@ Data: TypeAlias = Annotated[
     Path | None,
     typer.Option(
         metavar="DIR",
-        help=f"Folder for everything Linewatch keeps. \\[default: from settings, else {DATA_FOLDER}]",
+        help="Folder for everything Linewatch keeps. \\[default: from settings, else linewatch-data]",
         rich_help_panel=PLACES_PANEL,
     ),
 ]

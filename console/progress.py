@@ -3,7 +3,7 @@
 import sys
 import time
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from rich.progress import (
     BarColumn,
@@ -17,6 +17,9 @@ from rich.progress import (
 
 from console import wording
 from console.output import aside
+
+if TYPE_CHECKING:
+    from flows.running import Progress as Flow
 
 LINE_EVERY_S: Final = 10.0
 """How often work that nobody watches on a terminal says how far it is."""
@@ -93,7 +96,7 @@ class FlowProgress:
         if self._bar is not None:
             self._bar.stop()
 
-    def at(self, progress: Any) -> None:
+    def at(self, progress: "Flow") -> None:
         """The flow tells how far it is."""
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, description=f"{self._words}: {progress_line(progress)}")
@@ -102,7 +105,7 @@ class FlowProgress:
             aside().print(f"{self._words}: {progress_line(progress)}", markup=False)
 
 
-def progress_line(progress: Any) -> str:
+def progress_line(progress: "Flow") -> str:
     """A flow's progress in one line."""
     parts = [
         wording.some(progress.events, "event"),

@@ -2,27 +2,28 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-from rich.text import Text
+from typing import TYPE_CHECKING
 
 from console import wording
 from console.errors import ConsoleError
 from console.output import screen
-from console.rooms import room
-from console.store import data_folder, store_url
+from console.store import store_url
+
+if TYPE_CHECKING:
+    from flows.running import RunOptions, Summary
 
 
 def run_options(
     inputs: Mapping[str, Sequence[str] | None],
     *,
     store: str | None,
-    data: Path | None,
+    folder: Path,
     recovery: Path | None = None,
     processes: int | None = None,
     metrics_port: int | None = None,
     follow: bool = False,
-) -> Any:
+    alerts_out: Path | None = None,
+) -> "RunOptions":
     """What the flow is asked to do.
 
     Raises:
@@ -33,53 +34,101 @@ def run_options(
         raise ConsoleError("There is nothing to read: say at least one of --" + ", --".join(inputs) + ".")
     for stream, places in given.items():
         for where in places:
-            if where != "-" and "://" not in where and not Path(where).exists():
-                raise ConsoleError(f"--{stream} {where}: there is no such file or folder. Check the path.")
-    folder = data_folder(data)
-    url = store_url(store, data)
+            _check_input(stream, where)
+    from flows.running import RunOptions
+
     folder.mkdir(parents=True, exist_ok=True)
-    return room("flows.running", "run").RunOptions(
+    return RunOptions(
         inputs=given,
-        store=url,
+        store=store_url(store, None),
         data=folder,
         recovery=recovery,
         processes=processes,
         metrics_port=metrics_port,
         follow=follow,
+        alerts_out=alerts_out,
     )
 
 
-def summary_plain(summary: Any) -> dict[str, object]:
+def _check_input(stream: str, where: str) -> None:
+    if "://" in where:
+        raise ConsoleError(
+            f"--{stream} {where}: this build reads files, folders and standard input (-), no other carriers yet."
+        )
+    if where != "-" and not Path(where).exists():
+        raise ConsoleError(f"--{stream} {where}: there is no such file or folder. Check the path.")
+
+
+def check_store(url: str) -> None:
+    """Make sure, before long work begins, that the store is there and has its tables.
+
+    Raises:
+        AlertError: it cannot be opened or is not available.
+    """
+    from alerts.store import AlertStore
+
+    desk = AlertStore(url)
+    try:
+        desk.migrate()
+    finally:
+        desk.close()
+
+
+def summary_plain(summary: "Summary") -> dict[str, object]:
     """What a flow did, for a program."""
     return {
-        "events": dict(summary.events),
-        "rejected": dict(summary.rejected),
+        "events": summary.events,
+        "rejected": summary.rejected,
+        "dropped": _dropped(summary),
         "repeats": summary.repeats,
         "late": summary.late,
         "alerts_raised": summary.raised,
         "alerts_amended": summary.amended,
         "seconds": round(summary.seconds, 3),
         "peak_memory_bytes": summary.peak_memory_bytes,
+        "entities": summary.entities,
+        "state_bytes": summary.state_bytes,
     }
 
 
-def say_summary(summary: Any) -> None:
+def _dropped(summary: "Summary") -> dict[str, int]:
+    """What was left out without being refused; what was accepted is told by stream already."""
+    return {
+        name: number for name, number in summary.dropped.items() if number and not name.startswith("accepted")
+    }
+
+
+def say_summary(summary: "Summary") -> None:
     """What a flow did, for a person."""
     out = screen()
+    for line in _lines(summary):
+        out.print(line, markup=False)
+
+
+def _lines(summary: "Summary") -> list[str]:
     events = sum(summary.events.values())
     rate = f", {wording.count(events / summary.seconds)} a second" if summary.seconds > 0 else ""
-    out.print(Text(f"{wording.some(events, 'event')} in {wording.took(summary.seconds)}{rate}"))
-    for stream, number in summary.events.items():
-        out.print(Text(f"  {stream}: {wording.count(number)}"))
-    refused = sum(summary.rejected.values())
-    out.print(
-        Text(
-            f"refused {wording.count(refused)}, repeats {wording.count(summary.repeats)}, late {wording.count(summary.late)}"
-        )
+    lines = [f"{wording.some(events, 'event')} in {wording.took(summary.seconds)}{rate}"]
+    lines += [f"  {stream}: {wording.count(number)}" for stream, number in summary.events.items()]
+    refused = wording.count(sum(summary.rejected.values()))
+    lines.append(
+        f"refused {refused}, repeats {wording.count(summary.repeats)}, late {wording.count(summary.late)}"
     )
-    for reason, number in summary.rejected.items():
-        out.print(Text(f"  refused, {wording.spoken(reason)}: {wording.count(number)}"))
-    out.print(
-        Text(f"{wording.some(summary.raised, 'alert')} raised, {wording.count(summary.amended)} amended")
+    lines += [
+        f"  refused, {wording.spoken(reason)}: {wording.count(number)}"
+        for reason, number in summary.rejected.items()
+    ]
+    lines += [
+        f"  dropped, {wording.spoken(reason)}: {wording.count(number)}"
+        for reason, number in _dropped(summary).items()
+    ]
+    lines.append(
+        f"{wording.some(summary.raised, 'alert')} raised, amended {wording.some(summary.amended, 'time')}"
     )
-    out.print(Text(f"peak memory {wording.size(summary.peak_memory_bytes)}"))
+    known = ", ".join(
+        f"{wording.count(number)} {kind}s" for kind, number in summary.entities.items() if number
+    )
+    if known:
+        lines.append(f"knows {known} in {wording.size(sum(summary.state_bytes.values()))}")
+    lines.append(f"peak memory {wording.size(summary.peak_memory_bytes)}")
+    return lines

@@ -1,12 +1,12 @@
 """Where the alerts are kept, from options, settings or the data folder; and opening them for a command."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from console.errors import ConsoleError
-from console.options import DATA_FOLDER
 from console.settings import settings
 
 if TYPE_CHECKING:
@@ -15,20 +15,19 @@ if TYPE_CHECKING:
 FILE: Final = "alerts.sqlite"
 
 
-def data_folder(data: Path | None) -> Path:
-    """The folder for everything Linewatch keeps: the option, else the setting, else `linewatch-data`."""
+def use_data(data: Path | None) -> Path:
+    """The folder for everything Linewatch keeps; one given as an option holds for all that this command starts."""
     if data is not None:
-        return data
-    said = getattr(settings(), "data", None)
-    return Path(said) if said is not None else DATA_FOLDER
+        os.environ["LINEWATCH_DATA"] = str(data)
+    return settings().data
 
 
 def store_url(store: str | None, data: Path | None) -> str:
     """The store's address: the option, else (where no data folder is named) the setting, else in the data folder."""
     if store is not None:
         return store
-    said = None if data is not None else getattr(settings(), "store", None)
-    return str(said) if said else f"sqlite:///{data_folder(data) / FILE}"
+    said = None if data is not None else settings().store
+    return said or f"sqlite:///{use_data(data) / FILE}"
 
 
 @contextmanager

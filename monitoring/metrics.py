@@ -77,7 +77,7 @@ def _histogram(name: str, words: str, *labels: str, buckets: tuple[float, ...]) 
 
 
 # What came in
-EVENTS: Final = _counter("events", "Records read from the inputs, accepted or not", "stream")
+EVENTS: Final = _counter("events", "Records accepted from the inputs", "stream")
 REFUSED: Final = _counter("refused_events", "Records refused at the door, by reason", "stream", "reason")
 REPEATS: Final = _counter(
     "repeated_events", "Records dropped because their source sent them before", "stream"

@@ -96,9 +96,30 @@ def test_no_page_speaks_of_a_metric_that_is_not_there() -> None:
         assert spoken_of <= allowed, f"{_name(page)}: {sorted(spoken_of - allowed)}"
 
 
-def test_every_setting_is_explained_and_no_page_explains_one_that_is_not_there() -> None:
-    from flows.settings import Settings
+def test_every_setting_is_explained_with_its_default_and_none_that_is_not_there() -> None:
+    from flows.settings import Settings, explained
 
     text = (ROOT / "docs" / "settings.md").read_text()
-    explained = set(re.findall(r"^\| `([a-z_]+)` \|", text, flags=re.MULTILINE))
-    assert explained == set(Settings.model_fields)
+    told = dict(re.findall(r"^\| `([a-z_]+)` \| (\S+) \|", text, flags=re.MULTILINE))
+    assert set(told) == set(Settings.model_fields)
+    for name, (default, words) in explained().items():
+        assert words, f"{name} has no description"
+        given = default if isinstance(default, (bool, int, float)) else str(default or "")
+        plain = "-" if default is None or "Undefined" in str(given) else f"`{given}`"
+        assert told[name] == plain, name
+
+
+def test_the_settings_files_shown_are_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from events.bases import Bases
+    from flows.settings import FILE, Settings
+
+    shown = [
+        block for kind, block in FENCED.findall((ROOT / "docs" / "settings.md").read_text()) if kind == "toml"
+    ]
+    file, bases = shown
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / FILE).write_text(file)
+    settings = Settings()
+    table = Bases.from_toml(bases).table
+    assert settings.processes == 4
+    assert settings.sources["operator-b"].basis in table

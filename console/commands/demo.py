@@ -1,17 +1,24 @@
 """`linewatch demo`: the main job in one process on embedded defaults, with a live view."""
 
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
 from console import sample
 from console.commands.alerts import about
-from console.live import LiveView
+from console.live import LiveView, Tail
 from console.options import Accounts, Data, Labels, Links, Payments, Store, Telecoms, Watch
-from console.output import hint
-from console.rooms import room
-from console.running import run_options, say_summary
-from console.store import data_folder, store_url
+from console.output import screen
+from console.progress import progress_line
+from console.running import check_store, run_options, say_summary
+from console.store import use_data
 from console.teaching import Example
 from monitoring.exposition import Exposition
 
@@ -47,7 +54,7 @@ def demo(
     It needs nothing but this command. Without inputs it makes up a week of a few hundred people, among them one mule
     account and one deal line; every identifier in it is from a range reserved for examples.
     """
-    folder = data_folder(data)
+    folder = use_data(data)
     given = {
         "payments": payments,
         "telecoms": telecoms,
@@ -56,15 +63,51 @@ def demo(
         "links": links,
         "watch": watch,
     }
-    if not any(given.values()):
+    made_up = not any(given.values())
+    if made_up:
         given |= {stream: [str(path)] for stream, path in sample.write(folder / "demo").items()}
-    options = run_options(given, store=store, data=data, follow=follow)
-    with Exposition(metrics_port) as served:
+    tail = Tail(folder / "demo" / "alerts.ndjson")
+    options = run_options(
+        given, store=store, folder=folder, follow=follow, alerts_out=folder / "demo" / "alerts.ndjson"
+    )
+    check_store(options.store)
+    summary = None
+    with Exposition(metrics_port) as served, _time_limit(seconds):
+        streams = ", ".join(stream for stream, where in given.items() if where)
+        whose = " of a made-up week" if made_up else ""
         heading = [
-            f"reading {', '.join(stream for stream, where in given.items() if where)}; alerts go to {store_url(store, data)}",
+            f"reading {streams}{whose}; alerts go to {options.store}",
             f"metrics on {served.url}/metrics, health on {served.url}/healthz, readiness on {served.url}/readyz",
         ]
-        with LiveView(heading, lambda: (), lambda detector: about(detector).title) as view:
-            summary = room("flows.running", "demo").replay(options, view.at)
-    say_summary(summary)
-    hint("Next: linewatch alerts, then linewatch alert ID")
+        with LiveView(heading, tail.fresh, cache(about)) as view, contextlib.suppress(KeyboardInterrupt):
+            from flows.running import replay
+
+            summary = replay(options, view.at)
+    if summary is not None:
+        say_summary(summary)
+    elif view.progress is not None:
+        screen().print(f"stopped after {progress_line(view.progress)}", markup=False)
+    screen().print(
+        f"\nNext: linewatch alerts{_same_place(store, data)}, then linewatch alert ID", markup=False
+    )
+
+
+@contextlib.contextmanager
+def _time_limit(seconds: float | None) -> Iterator[None]:
+    """Stop as Ctrl+C would when the time is over."""
+    if seconds is None:
+        yield
+        return
+    timer = threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGINT))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _same_place(store: str | None, data: Path | None) -> str:
+    if store is not None:
+        return f" --store {store}"
+    return f" --data {data}" if data is not None else ""

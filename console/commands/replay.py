@@ -8,7 +8,6 @@ from console.options import (
     Json,
     Labels,
     Links,
-    MetricsPort,
     Payments,
     Processes,
     Recovery,
@@ -18,8 +17,8 @@ from console.options import (
 )
 from console.output import hint, say_json
 from console.progress import FlowProgress
-from console.rooms import room
-from console.running import run_options, say_summary, summary_plain
+from console.running import check_store, run_options, say_summary, summary_plain
+from console.store import use_data
 from console.teaching import Example
 
 EXAMPLES: Final = (
@@ -46,7 +45,6 @@ def replay(
     data: Data = None,
     recovery: Recovery = None,
     processes: Processes = None,
-    metrics_port: MetricsPort = None,
     json: Json = False,
 ) -> None:
     """Run files through the flows as fast as they go, then stop and say what was found.
@@ -54,6 +52,7 @@ def replay(
     Any of the inputs may be missing. The same files give the same alerts every time, on any number of processes.
     What cannot be read is refused with a reason and counted; it never stops the run.
     """
+    folder = use_data(data)
     options = run_options(
         {
             "payments": payments,
@@ -64,13 +63,15 @@ def replay(
             "watch": watch,
         },
         store=store,
-        data=data,
+        folder=folder,
         recovery=recovery,
         processes=processes,
-        metrics_port=metrics_port,
     )
+    from flows.running import replay as run_through
+
+    check_store(options.store)
     with FlowProgress("Replaying", quiet=json) as progress:
-        summary = room("flows.running", "replay").replay(options, progress.at)
+        summary = run_through(options, progress.at)
     if json:
         say_json(summary_plain(summary))
         return

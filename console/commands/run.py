@@ -15,8 +15,8 @@ from console.options import (
     Telecoms,
     Watch,
 )
-from console.rooms import room
 from console.running import run_options
+from console.store import use_data
 from console.teaching import Example
 
 EXAMPLES: Final = (
@@ -54,6 +54,7 @@ def run(
     it again with the same --recovery, and nothing is lost or doubled. A full disk or a store that is down pauses it;
     /readyz then says so, and it goes on by itself.
     """
+    folder = use_data(data)
     options = run_options(
         {
             "payments": payments,
@@ -64,10 +65,12 @@ def run(
             "watch": watch,
         },
         store=store,
-        data=data,
+        folder=folder,
         recovery=recovery,
         processes=processes,
         metrics_port=metrics_port,
         follow=True,
     )
-    room("flows.running", "run").run(options)
+    from flows.running import run as run_on
+
+    run_on(options)

@@ -10,8 +10,8 @@ from console.errors import ConsoleError
 from console.options import By, Data, Json, Store
 from console.output import say_json
 from console.people import named
-from console.settings import key_ring
-from console.store import open_store
+from console.settings import settings
+from console.store import open_store, use_data
 from console.teaching import Example
 from events.codes import TOKEN_KINDS
 
@@ -59,8 +59,10 @@ def token(
     if not wanted:
         raise ConsoleError("No identifier was given: say KIND:VALUE, such as number:+447700900001.")
     from events.tokens import token_for
+    from flows.settings import key_ring
 
-    keys = key_ring()
+    use_data(data)
+    keys = key_ring(settings())
     found = [(kind, value, token_for(keys, kind, value)) for kind, value in wanted]
     looked_up = [("token", printed) for _, _, tokens in found for printed in tokens]
     with open_store(store, data, make=True) as desk:

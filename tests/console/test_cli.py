@@ -96,9 +96,9 @@ def test_an_error_of_a_room_is_known_and_a_fault_is_not() -> None:
     from alerts.errors import UnknownAlert
     from events.importing import MapError
 
-    assert cli.is_known(UnknownAlert("x"))
-    assert cli.is_known(MapError("x"))
-    assert not cli.is_known(ValueError("x"))
+    assert cli.known(UnknownAlert("x"))
+    assert cli.known(MapError("x"))
+    assert cli.known(ValueError("x")) is None
 
 
 def test_it_runs_in_a_pipe_whose_reader_has_had_enough() -> None:
