@@ -5,9 +5,11 @@ page and the wording of reasons. Definitions that make the answers exact:
 
 * A window `within` at resolution `every` is the `within / every` most recent aligned buckets of event time,
   the bucket of now included. "Now" is the entity's clock: the latest event time it has seen.
-* `count`, `total`, `mean`, `largest`, `smallest`, `distinct`, `returning`, `replies`, `bursts` and `usual_place`
-  include the event being read; `since`, `novelty`, `pair_age`, `deviation` and `usual_hour` tell what was known
-  before it, and are absent (NaN) on events outside their selection.
+* `count`, `total`, `mean`, `largest`, `smallest`, `distinct`, `returning`, `replies`, `bursts`, `known`, `age` and
+  `usual_place` include the event being read; `since`, `novelty`, `pair_age`, `deviation` and `usual_hour` tell what
+  was known before it. All but `since` of these five are absent (NaN) on events outside their selection.
+* `since_last` as a value or in a condition is the time from the latest such event to this one; absent when there was
+  none, and on a late event that lies before it.
 * A late event goes into its own bucket while that is still held; one that is too late is counted as late.
 """
 

@@ -142,7 +142,7 @@ def _value(row, source, arg, x, i, state, s):  # type: ignore[no-untyped-def]
         return 1.0 if (row.flags & np.uint32(_PREPAID)) != 0 else 0.0
     if source == V_SINCE:
         last = state[s, arg]
-        return (row.ts - last) / 1e6 if last > 0.0 else np.nan
+        return (row.ts - last) / 1e6 if 0.0 < last <= row.ts else np.nan
     if source == V_OTHER:
         return x[i, arg]
     return np.nan

@@ -227,7 +227,7 @@ class _History:
             if value.of not in self.named:
                 raise FeatureError(f"since {value.of!r}: no feature is declared on events of that name")
             last = self.last(self.named[value.of])
-            return np.where(last > 0, (self.ts - last) / 1e6, np.nan)
+            return np.where((last > 0) & (last <= self.ts), (self.ts - last) / 1e6, np.nan)
         if value.source == "other":
             return self._carried(f"other.{value.of}")
         said = self.frame[value.source].cast(pl.Float64).to_numpy()

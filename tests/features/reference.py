@@ -141,7 +141,7 @@ class History:
             return 1.0 if event["flags"] & (1 << 7) else 0.0
         if value.source == "since":
             times = [e["ts"] for j, e in enumerate(self.events[:i]) if self.meant(self.named[value.of], j)]
-            return (event["ts"] - max(times)) / SECOND if times else NAN
+            return (event["ts"] - max(times)) / SECOND if times and max(times) <= event["ts"] else NAN
         assert value.source == "other"
         return event["inputs"][f"other.{value.of}"]
 

@@ -522,3 +522,13 @@ def test_sums_do_not_remember_what_has_left_the_window() -> None:
     rows["value"] = 1e300
     with pytest.raises(FeatureError, match="summed exactly"):
         history(catalogue, Entity.ACCOUNT, rows)
+
+
+def test_a_late_payment_was_not_passed_on_before_the_money_came() -> None:
+    rows = empty_rows(3)
+    rows["own_lo"], rows["kind"], rows["role"] = 1, Kind.FPS, [Role.PAYEE, Role.PAYER, Role.PAYER]
+    rows["ts"] = START + np.array([0, -2, 10]) * MINUTE
+    rows["recorded"] = START + HOUR
+    program = program_of()
+    out, _ = EntityState(program).take(rows, np.zeros((3, 0)))
+    assert out[:, program.names.index("passed_on_count_24h_2h")].tolist() == [0, 0, 1]
