@@ -44,6 +44,19 @@ TEXT_SUFFIXES: Final = (".ndjson", ".jsonl", ".json", ".ndjson.gz", ".jsonl.gz",
 UNFINISHED_SUFFIXES: Final = (".tmp", ".part", ".crc")
 
 
+REASONS: Final[dict[str, str]] = {
+    "too_long": "the line is longer than the setting allows; it was not read",
+    "file_lost": "the file disappeared before it was read to its end",
+    "file_shrank": "the file became shorter while it was read",
+    "truncated_file": "the compressed file ends before its end marker",
+    "unreadable_file": "the file could not be opened or read, or is not what its name says",
+    "unreadable_rows": "a row group of the Parquet file could not be read",
+    "unreadable_folder": "the folder cannot be listed just now",
+    "unknown_format": "the file's name ends in no format that is known",
+}
+"""Why something could not be read; beside the door's reasons for what it refuses."""
+
+
 class ReaderError(EventError):
     """An input cannot be opened at all, as its settings stand."""
 

@@ -192,9 +192,8 @@ class _Batch:
             end = self.raw.find(b"\n", at)
             return digest_of(self.raw[at : end if end >= 0 else None])
         assert self.raw is not None
-        values = decode.conform(stream, self.raw[at : at + 1]).row(0, named=True)
-        said = {name: decode.plain_value(value) for name, value in values.items() if value is not None}
-        return digest_of(msgspec.json.encode(said, enc_hook=str))
+        row = decode.conform(stream, self.raw[at : at + 1])
+        return digest_of(msgspec.json.encode(decode.plain_row(row, 0), enc_hook=str))
 
 
 @dataclass(slots=True)

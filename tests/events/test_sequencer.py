@@ -16,14 +16,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from events.bases import Bases
 from events.codes import STREAMS
-from events.door import Decoded
+from events.door import Decoded, Door, Source
 from events.errors import EventError
 from events.frames import COMMON, FRAMES, column
 from events.ledger import Ledger, LedgerPaused, RecordFile
 from events.readers import Input
 from events.rejected import Rejected, Where, digest_of
 from events.sequencer import Sequencer, SequencerError, Tick
+from events.tokens import Key, KeyRing
 
 DAY = 86_400_000_000
 JUMP = 100
@@ -594,3 +596,108 @@ def test_snapshots_stay_small_and_expired_memory_goes(tmp_path: Path) -> None:
 
     assert len(snapshot) < 1_000
     assert len(list((tmp_path / "state").glob("*.memory"))) < 150
+
+
+# ------------------------------------------------------------------------------------------------------ the real door
+SECRETS = ("447700900", "00100000", "GB00-", "hunt@example.org", "192.0.2.")
+
+
+def real_door() -> Door:
+    return Door(KeyRing(Key("k1", b"0" * 32)), Bases.demo(), [Source("bank", basis="synthetic-demo")])
+
+
+def moment(second: int) -> str:
+    return f"2026-01-{1 + second // 86_400:02d}T{second // 3600 % 24:02d}:{second // 60 % 60:02d}:{second % 60:02d}Z"
+
+
+def real_inputs(folder: Path) -> list[Input]:
+    payments = [
+        {
+            "event_id": f"p{n % 90}",
+            "ts": moment(n * 7),
+            "rail": "fps",
+            "amount_minor": n,
+            "payment_id": f"pay{n // 2}",
+            "payer_account": f"GB00-{n % 9}",
+            "payee_account": f"GB00-{n % 7}",
+            "payer_phone": f"+4477009000{n % 10:02d}",
+            "ip": f"192.0.2.{n}",
+            "reference": "hunt@example.org",
+        }
+        for n in range(100)
+    ]
+    calls = [
+        {
+            "event_id": f"c{n}",
+            "ts": moment(n * 5),
+            "kind": "call",
+            "direction": "mo",
+            "number": f"+4477009000{n % 10:02d}",
+            "other_number": f"+4477009001{n % 10:02d}",
+            "imsi": f"00100000000{n:04d}",
+        }
+        for n in range(100)
+    ]
+    calls[40]["ts"] = "2027-01-01T00:00:00Z"
+    for name, records in (("p", payments), ("t", calls)):
+        text = "".join(json.dumps(record) + "\n" for record in records)
+        (folder / f"{name}.ndjson").write_text(text + '{"event_id": "+447700900999"\n')
+    return [
+        Input("payments", str(folder / "p.ndjson"), "bank"),
+        Input("telecoms", str(folder / "t.ndjson"), "bank"),
+    ]
+
+
+def test_with_the_real_door_ticks_do_not_depend_on_pieces_or_restarts(tmp_path: Path) -> None:
+    inputs = real_inputs(tmp_path)
+    whole = [told(tick) for tick in ticks_of(Sequencer(inputs, real_door(), tick_rows=16))]
+    snapshot, resumed = None, []
+    for number in range(len(whole)):
+        life = Sequencer(
+            inputs,
+            real_door(),
+            tick_rows=16,
+            chunk_bytes=300 + number,
+            state_dir=tmp_path / "state",
+            snapshot=snapshot,
+        )
+        tick = life.next_tick()
+        snapshot = life.snapshot()
+        if tick is not None:
+            resumed.append(told(tick))
+
+    assert resumed == whole
+    assert sum(len(rows) for one in whole for _, rows in one[2].values()) == 90 + 99
+    assert sorted(refusal[1] for one in whole for refusal in one[3]) == ["not_json", "not_json", "time_jump"]
+
+
+def test_a_broken_clock_in_a_parquet_file_is_refused_with_the_rows_digest(tmp_path: Path) -> None:
+    times = ["2026-01-01T00:00:00Z", "2027-01-01T00:00:00Z", "2026-01-01T00:00:01Z"]
+    rows = pl.DataFrame({"event_id": ["a", "b", "c"], "ts": times, "number": "+447700900001", "kind": "sms"})
+    rows = rows.with_columns(direction=pl.lit("mo"))
+    rows.write_parquet(tmp_path / "t.parquet")
+
+    (tick,) = ticks_of(Sequencer([Input("telecoms", str(tmp_path / "t.parquet"), "bank")], real_door()))
+
+    assert [(one.reason, one.where.offset) for one in tick.rejected] == [("time_jump", 1)]
+    assert tick.rejected[0].digest == digest_of(
+        json.dumps(rows.row(1, named=True), separators=(",", ":")).encode()
+    )
+    assert tick.rows["telecoms"]["event_id"].to_list() == ["a", "c"]
+
+
+def test_nothing_in_the_clear_reaches_the_ledger_or_the_state(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    sequencer = Sequencer(
+        real_inputs(tmp_path),
+        real_door(),
+        tick_rows=16,
+        ledger=Ledger(kept / "ledger", compression="uncompressed"),
+        state_dir=kept / "state",
+    )
+    ticks_of(sequencer)
+    files = [path for path in kept.rglob("*") if path.is_file()]
+    written = b"".join(path.read_bytes() for path in files) + sequencer.snapshot()
+
+    assert b"synthetic-demo" in written  # the search would find what is there
+    assert [secret for secret in SECRETS if secret.encode() in written] == []
