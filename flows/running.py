@@ -258,7 +258,13 @@ def make_door(settings: Settings, *, bound: bool = True) -> Door:
     latest = int((datetime.now(UTC) + _DAY).timestamp() * 1e6) if bound else LATEST
     codes = {force.ons_code: force.code for force in forces() if force.ons_code}
     return Door(
-        key_ring(settings), bases, sources, forces=codes, latest=latest, max_line=settings.max_line_bytes
+        key_ring(settings),
+        bases,
+        sources,
+        forces=codes,
+        default_basis=settings.default_basis,
+        latest=latest,
+        max_line=settings.max_line_bytes,
     )
 
 

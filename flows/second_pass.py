@@ -33,6 +33,7 @@ _USUAL_RATE: Final = 0.02
 """What is usual follows the entity at this rate: the last fifty events or so."""
 _EVIDENCE: Final = 0.5
 """A score of at least this share of its threshold is evidence for the other stream, if not an alert."""
+_LINK: Final = int(Kind.LINK)
 _RAIL_MCC: Final = (4112, 4111)
 _HOUR_US: Final = 3_600_000_000
 
@@ -61,43 +62,45 @@ class Scored:
 
 
 @njit(cache=True)
-def _take_links(rows, slots, state, base, links, width):  # type: ignore[no-untyped-def]
-    """Keep up to `links` numbers of each account: the registered number of a record, and links while they last."""
+def _take_links(rows, slots, state, base, links, width, asked, told):  # type: ignore[no-untyped-def]
+    """Keep up to `links` numbers of each account: the registered number of a record, and links while they last.
+
+    For each row in `asked` (ascending), what is kept just after it goes into `told`: what later rows bring is not yet
+    known then, however many rows are taken at a time.
+    """
     more = 0
+    next_asked = 0
     for i in range(len(rows)):
-        hi, lo = rows[i].phone_hi, rows[i].phone_lo
-        if hi == 0 and lo == 0:
-            continue
-        s = slots[i]
-        until = rows[i].value if rows[i].kind == _LINK else np.inf
-        a, b = np.float64(hi >> np.uint64(32)), np.float64(hi & np.uint64(0xFFFFFFFF))
-        c, d = np.float64(lo >> np.uint64(32)), np.float64(lo & np.uint64(0xFFFFFFFF))
-        free = -1
-        found = False
-        for k in range(links):
-            at = base + k * width
-            if (
-                state[s, at] == a
-                and state[s, at + 1] == b
-                and state[s, at + 2] == c
-                and state[s, at + 3] == d
-            ):
-                state[s, at + 4] = until
-                found = True
-                break
-            if free < 0 and (state[s, at + 4] == 0.0 or state[s, at + 4] < rows[i].ts):
-                free = at
-        if found:
-            continue
-        if free < 0:
-            more += 1
-            continue
-        state[s, free], state[s, free + 1], state[s, free + 2], state[s, free + 3] = a, b, c, d
-        state[s, free + 4] = until
+        more += _take_link(rows[i], slots[i], state, base, links, width)
+        if next_asked < len(asked) and asked[next_asked] == i:
+            for k in range(links * width):
+                told[next_asked, k] = state[slots[i], base + k]
+            next_asked += 1
     return more
 
 
-_LINK: Final = int(Kind.LINK)
+@njit(cache=True)
+def _take_link(row, s, state, base, links, width):  # type: ignore[no-untyped-def]
+    """Take one row's number; gives 1 when there is no place left for it."""
+    hi, lo = row.phone_hi, row.phone_lo
+    if hi == 0 and lo == 0:
+        return 0
+    until = row.value if row.kind == _LINK else np.inf
+    a, b = np.float64(hi >> np.uint64(32)), np.float64(hi & np.uint64(0xFFFFFFFF))
+    c, d = np.float64(lo >> np.uint64(32)), np.float64(lo & np.uint64(0xFFFFFFFF))
+    free = -1
+    for k in range(links):
+        at = base + k * width
+        if state[s, at] == a and state[s, at + 1] == b and state[s, at + 2] == c and state[s, at + 3] == d:
+            state[s, at + 4] = until
+            return 0
+        if free < 0 and (state[s, at + 4] == 0.0 or state[s, at + 4] < row.ts):
+            free = at
+    if free < 0:
+        return 1
+    state[s, free], state[s, free + 1], state[s, free + 2], state[s, free + 3] = a, b, c, d
+    state[s, free + 4] = until
+    return 0
 
 
 class _Scorer:
@@ -132,6 +135,18 @@ class _Scorer:
         frame = pl.DataFrame({name: joined[:, column] for name, column in self.gate_columns.items()})
         passed = frame.select(self.detector.gate.fill_null(value=False).alias("gate")).to_series()
         return np.flatnonzero(passed.to_numpy())
+
+
+@dataclass(frozen=True, slots=True)
+class _Joined:
+    """A tick's rows of one entity, joined with what the others know, and what the gates let through."""
+
+    entity: Entity
+    rows: Rows
+    values: Floats
+    usual: Floats
+    gated: list[npt.NDArray[np.int64]]  # by scorer
+    links: dict[int, Floats]
 
 
 class SecondPass:
@@ -204,8 +219,7 @@ class SecondPass:
         own = {entity: part for halves in parts for entity, part in halves.own.items()}
         for entity in self.plan.subjects:
             if entity in own:
-                rows, joined, usual, slots = self._joined(entity, own[entity], parts)
-                evidence += self._score(entity, rows, joined, usual, slots, expected.rules)
+                evidence += self._score(self._joined(entity, own[entity], parts), expected.rules)
             else:
                 self._obey(entity, expected.rules)
         evidence.sort(key=lambda e: (e.seq, e.detector, e.subject.token))
@@ -214,9 +228,7 @@ class SecondPass:
             by_shard[one.number[1] % SUBJECT_SHARDS].append(one)
         return {s: Scored(expected.tick, tuple(found)) for s, found in by_shard.items()}
 
-    def _joined(
-        self, entity: Entity, own: tuple[Rows, Floats], parts: list[Halves]
-    ) -> tuple[Rows, Floats, Floats, npt.NDArray[np.int64]]:
+    def _joined(self, entity: Entity, own: tuple[Rows, Floats], parts: list[Halves]) -> "_Joined":
         rows, first = own
         plan = self.plan.subjects[entity]
         joined = np.full((len(rows), len(plan.columns)), np.nan)
@@ -233,19 +245,30 @@ class SecondPass:
         second, slots = state.take(rows, joined)
         joined[:, plan.inputs :] = second
         usual = np.empty((len(rows), len(self.signals[entity])))
-        base = state.program.width
-        usual_values(
-            np.ascontiguousarray(joined[:, self.signals[entity]]),
-            slots,
-            state.state,
-            base,
-            _USUAL_RATE,
-            usual,
+        values = np.ascontiguousarray(joined[:, self.signals[entity]])
+        usual_values(values, slots, state.state, state.program.width, _USUAL_RATE, usual)
+        gated = [self._gated(scorer, rows, joined) for scorer in self.scorers[entity]]
+        return _Joined(entity, rows, joined, usual, gated, self._links(entity, rows, slots, gated))
+
+    def _gated(self, scorer: _Scorer, rows: Rows, joined: Floats) -> npt.NDArray[np.int64]:
+        gated = scorer.gated(joined)
+        shown: npt.NDArray[np.int64] = gated[rows["shadow"][gated] == 0]
+        return shown
+
+    def _links(
+        self, entity: Entity, rows: Rows, slots: npt.NDArray[np.int64], gated: list[npt.NDArray[np.int64]]
+    ) -> dict[int, Floats]:
+        """For every gated row of an account, the linked numbers as they were then."""
+        if entity != Entity.ACCOUNT:
+            return {}
+        asked = np.unique(np.concatenate([*gated, np.zeros(0, dtype=np.int64)]))
+        told = np.empty((len(asked), LINKS * _LINK_COLUMNS))
+        state = self.states[entity]
+        base = state.program.width + 2 * len(self.signals[entity])
+        self.links_not_kept += int(
+            _take_links(rows, slots, state.state, base, LINKS, _LINK_COLUMNS, asked, told)
         )
-        if entity == Entity.ACCOUNT:
-            links = base + 2 * len(self.signals[entity])
-            self.links_not_kept += int(_take_links(rows, slots, state.state, links, LINKS, _LINK_COLUMNS))
-        return rows, joined, usual, slots
+        return {int(row): links for row, links in zip(asked, told, strict=True)}
 
     def _obey(self, entity: Entity, rules: tuple[Rule, ...]) -> None:
         for rule in rules:
@@ -253,91 +276,63 @@ class SecondPass:
                 if scorer.detector.id == rule.detector:
                     scorer.obey(rule)
 
-    def _score(
-        self,
-        entity: Entity,
-        rows: Rows,
-        joined: Floats,
-        usual: Floats,
-        slots: npt.NDArray[np.int64],
-        rules: tuple[Rule, ...],
-    ) -> list[Evidence]:
+    def _score(self, joined: "_Joined", rules: tuple[Rule, ...]) -> list[Evidence]:
         evidence: list[Evidence] = []
-        for scorer in self.scorers[entity]:
-            gated = scorer.gated(joined)
-            gated = gated[rows["shadow"][gated] == 0]
+        for scorer, gated in zip(self.scorers[joined.entity], joined.gated, strict=True):
             mine = [rule for rule in rules if rule.detector == scorer.detector.id]
             start = 0
             for rule in [*mine, None]:
                 # a control row takes effect at its place: rows before it are scored by what stood until then
-                end = len(gated) if rule is None else int(np.searchsorted(rows["seq"][gated], rule.seq))
-                evidence += self._scored(entity, scorer, rows, joined, usual, slots, gated[start:end])
+                end = (
+                    len(gated) if rule is None else int(np.searchsorted(joined.rows["seq"][gated], rule.seq))
+                )
+                evidence += self._scored(scorer, joined, gated[start:end])
                 start = end
                 if rule is not None:
                     scorer.obey(rule)
         return evidence
 
-    def _scored(
-        self,
-        entity: Entity,
-        scorer: _Scorer,
-        rows: Rows,
-        joined: Floats,
-        usual: Floats,
-        slots: npt.NDArray[np.int64],
-        gated: npt.NDArray[np.int64],
-    ) -> list[Evidence]:
+    def _scored(self, scorer: _Scorer, joined: "_Joined", gated: npt.NDArray[np.int64]) -> list[Evidence]:
         if not len(gated):
             return []
-        scores = scorer.card.score(np.ascontiguousarray(joined[gated][:, scorer.columns]))
+        entity = joined.entity
+        scores = scorer.card.score(np.ascontiguousarray(joined.values[gated][:, scorer.columns]))
         found = []
-        for i, score in zip(gated, scores, strict=True):
-            if score < _EVIDENCE * scorer.threshold:
-                continue
-            row = rows[i]
-            subject = self._subject(entity, scorer.detector, row)
-            numbers = self._numbers(entity, row, slots[i])
+        for i in np.flatnonzero(scores >= _EVIDENCE * scorer.threshold):
+            place, score = int(gated[i]), float(scores[i])
+            row = joined.rows[place]
+            subject = self._subject(entity, row)
+            numbers = self._numbers(joined, place)
             linked = (
                 tuple(Subject.of("number", hi, lo) for hi, lo in numbers) if entity == Entity.ACCOUNT else ()
             )
             fire = None
             if score >= scorer.threshold:
-                seen = dict(zip(self.signals[entity], usual[i], strict=True))
-                fire = self._fire(entity, scorer, row, joined[i], seen, float(score), subject, linked)
+                usual = dict(zip(self.signals[entity], joined.usual[place], strict=True))
+                fire = self._fire(entity, scorer, row, joined.values[place], usual, score, subject, linked)
             keep = numbers or [(int(row["own_hi"]), int(row["own_lo"]))]
+            seq, ts, name = int(row["seq"]), int(row["ts"]), scorer.detector.id
             found += [
-                Evidence(
-                    int(row["seq"]),
-                    int(row["ts"]),
-                    scorer.detector.id,
-                    float(score),
-                    scorer.threshold,
-                    subject,
-                    number,
-                    fire,
-                    linked,
-                )
+                Evidence(seq, ts, name, score, scorer.threshold, subject, number, fire, linked)
                 for number in keep
             ]
         return found
 
-    def _subject(self, entity: Entity, detector: type[Detector], row: np.void) -> Subject:
+    def _subject(self, entity: Entity, row: np.void) -> Subject:
         kind = "account" if entity == Entity.ACCOUNT else "number"
         minor = bool(row["flags"] & Flag.MINOR)
         return Subject.of(
             kind, int(row["own_hi"]), int(row["own_lo"]), "possible_victim" if minor else "unknown"
         )
 
-    def _numbers(self, entity: Entity, row: np.void, slot: int) -> list[tuple[int, int]]:
-        """The numbers under which an event of this subject is kept: its own, or those linked to the account now."""
-        if entity == Entity.NUMBER:
+    def _numbers(self, joined: "_Joined", place: int) -> list[tuple[int, int]]:
+        """The numbers under which an event of this subject is kept: its own, or those linked to the account then."""
+        row = joined.rows[place]
+        if joined.entity == Entity.NUMBER:
             return [(int(row["own_hi"]), int(row["own_lo"]))]
-        state = self.states[entity]
-        base = state.program.width + 2 * len(self.signals[entity])
         found = []
-        for k in range(LINKS):
-            a, b, c, d, until = state.state[slot, base + k * _LINK_COLUMNS : base + (k + 1) * _LINK_COLUMNS]
-            if until >= float(row["ts"]) and until != 0.0:
+        for a, b, c, d, until in joined.links[place].reshape(LINKS, _LINK_COLUMNS):
+            if until != 0.0 and until >= float(row["ts"]):
                 found.append(((int(a) << 32) | int(b), (int(c) << 32) | int(d)))
         return sorted(found)
 

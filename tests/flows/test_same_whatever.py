@@ -27,7 +27,7 @@ def test_an_account_and_its_phone_corroborate_each_other(undisturbed: Any) -> No
     assert b'"corroborated_by":["deal_line"]' in undisturbed.alerts
 
 
-@pytest.mark.parametrize("rows", ["1", "97", "100000"])
+@pytest.mark.parametrize("rows", ["1", "97"])
 def test_the_size_of_ticks_changes_nothing(world: Any, flow: Any, undisturbed: Any, rows: str) -> None:
     inputs = world if rows != "1" else {"control": world["control"], "links": world["links"]}
     if rows == "1":
