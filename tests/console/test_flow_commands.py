@@ -1,0 +1,148 @@
+"""The main job from the command line: the demo finds what is in the made-up week, and the desk can work with it."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from alerts.store import AlertStore
+from console import sample
+from console.errors import ConsoleError
+from console.rooms import room
+
+LINEWATCH = Path(sys.executable).parent / "linewatch"
+PATIENCE_S = 600
+
+
+def linewatch(folder: Path, *arguments: str, typed: str = "") -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [LINEWATCH, *arguments],
+        cwd=folder,
+        input=typed,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_S,
+    )
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A folder in which the demo has run, and what it said."""
+    folder = tmp_path_factory.mktemp("demo")
+    done = linewatch(folder, "demo")
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    return folder, done.stdout
+
+
+def test_the_demo_needs_nothing_and_ends_by_itself(demo: tuple[Path, str]) -> None:
+    _, said = demo
+    assert re.search(r"metrics on http://127\.0\.0\.1:\d+/metrics", said)
+    assert re.search(r"^[\d,]+ events in .+ a second$", said, flags=re.MULTILINE)
+    assert "refused 0" in said
+    assert "Next: linewatch alerts" in said
+
+
+def test_the_demo_shows_each_alert_with_campus_what_and_why(demo: tuple[Path, str]) -> None:
+    _, said = demo
+    lines = [line for line in said.splitlines() if "rcc-" in line]
+    assert len(lines) == 2
+    assert any("Money from strangers" in line and "share of" in line for line in lines)
+    assert any("rcc-eastern" in line and "advertises to a list" in line for line in lines)
+
+
+def test_the_demo_finds_the_mule_and_the_line_and_nobody_else(demo: tuple[Path, str]) -> None:
+    folder, _ = demo
+    found = [json.loads(line) for line in linewatch(folder, "alerts", "--json").stdout.splitlines()]
+    assert sorted(each["detector"] for each in found) == ["deal_line", "mule_account"]
+
+
+@pytest.mark.parametrize(
+    ("identifier", "detector"),
+    [
+        (f"account:{sample.account(sample.MULE)}", "mule_account"),
+        (f"number:{sample.LINE_NUMBER}", "deal_line"),
+    ],
+)
+def test_a_known_identifier_leads_to_its_alert_and_the_look_up_is_audited(
+    demo: tuple[Path, str], identifier: str, detector: str
+) -> None:
+    folder, _ = demo
+    done = linewatch(
+        folder, "token", "--reason", f"case about {detector}", "--by", "DC 1234", "-", typed=identifier + "\n"
+    )
+    assert done.returncode == 0, done.stderr
+    token = done.stdout.strip()
+    assert re.fullmatch(r"[a-z]+:k1-[0-9a-f]{32}", token)
+    about = linewatch(folder, "alerts", "--about", token, "--json").stdout.splitlines()
+    assert [json.loads(line)["detector"] for line in about] == [detector]
+    trail = AlertStore(f"sqlite:///{folder / 'linewatch-data' / 'alerts.sqlite'}").audit_trail(token)
+    assert [(row.op, row.actor, row.why) for row in trail] == [
+        ("CONSULT", "DC 1234", f"case about {detector}")
+    ]
+
+
+def test_no_identifier_of_the_inputs_is_in_what_is_kept(demo: tuple[Path, str]) -> None:
+    folder, _ = demo
+    identifiers = (sample.LINE_NUMBER.encode(), sample.account(sample.MULE).encode())
+    kept = [
+        path for path in (folder / "linewatch-data").rglob("*") if path.is_file() and path.suffix != ".ndjson"
+    ]
+    kept.append(folder / "linewatch-data" / "demo" / "alerts.ndjson")
+    assert any(path.name == "alerts.sqlite" for path in kept)
+    for path in kept:
+        for identifier in identifiers:
+            assert identifier not in path.read_bytes(), path
+
+
+def test_a_replay_of_the_same_files_says_the_same_to_a_program(
+    demo: tuple[Path, str], tmp_path: Path
+) -> None:
+    folder, _ = demo
+    week = folder / "linewatch-data" / "demo"
+    inputs = ["--payments", str(week / "payments.ndjson"), "--telecoms", str(week / "telecoms.ndjson")]
+    key = ["--data", str(folder / "linewatch-data"), "--store", "sqlite:///again.sqlite"]
+    done = linewatch(tmp_path, "replay", *inputs, *key, "--json")
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout)
+    assert set(summary["events"]) == {"payments", "telecoms"}
+    assert summary["alerts_raised"] == 2
+    again = linewatch(tmp_path, "alerts", "--store", "sqlite:///again.sqlite", "--json").stdout
+    assert again == linewatch(folder, "alerts", "--json").stdout
+
+
+def test_the_demo_stops_when_its_time_is_over(demo: tuple[Path, str], tmp_path: Path) -> None:
+    folder, _ = demo
+    payments = folder / "linewatch-data" / "demo" / "payments.ndjson"
+    done = linewatch(tmp_path, "demo", "--payments", str(payments), "--follow", "--seconds", "4")
+    assert done.returncode == 0, done.stderr
+    assert "events in" not in done.stdout
+    assert "Next: linewatch alerts" in done.stdout
+
+
+def test_a_store_that_cannot_be_is_told_before_long_work(tmp_path: Path, demo: tuple[Path, str]) -> None:
+    folder, _ = demo
+    payments = folder / "linewatch-data" / "demo" / "payments.ndjson"
+    done = linewatch(tmp_path, "replay", "--payments", str(payments), "--store", "nonsense://x")
+    assert done.returncode == 1
+    assert "the store cannot be opened" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_wrong_setting_is_named(tmp_path: Path) -> None:
+    (tmp_path / "linewatch.toml").write_text("shards = 3\n")
+    done = linewatch(tmp_path, "alerts")
+    assert done.returncode == 1
+    assert "shards" in done.stderr
+    assert "power of two" in done.stderr
+    (tmp_path / "linewatch.toml").write_text("shards = = 3\n")
+    assert "is not TOML" in linewatch(tmp_path, "alerts").stderr
+
+
+def test_a_part_that_this_build_lacks_is_said_plainly() -> None:
+    with pytest.raises(ConsoleError, match="does not have"):
+        room("flows.nothing_of_the_kind", "nothing")
