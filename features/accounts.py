@@ -3,8 +3,8 @@
 from typing import Final
 
 from events.codes import STATUSES, code_of
-from features.declared import CATALOGUE
 from features.declare import AMOUNT, BORN, HOME, Condition, Of, of_other, since_last
+from features.declared import CATALOGUE
 from features.rows import TRANSFERS, Entity, Flag, Kind, Role
 
 _TAKEN: Final = (code_of(STATUSES, "accepted"), code_of(STATUSES, "initiated"))

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from features.declared import CATALOGUE
 from features.declare import BORN, FORCE, PREPAID, Of, of_other
+from features.declared import CATALOGUE
 from features.rows import MESSAGES, Entity, Flag, Kind, Role
 
 _NIGHT: Final = (22, 23, 0, 1, 2, 3, 4, 5)

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from features.declared import CATALOGUE
 from features.declare import Of
+from features.declared import CATALOGUE
 from features.rows import Entity, Kind, Role
 
 handset: Final = Of(CATALOGUE, Entity.HANDSET)
