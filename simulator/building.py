@@ -13,6 +13,7 @@ from simulator.chance import chance
 from simulator.errors import SimulationError
 from simulator.geography import geography
 from simulator.inhabitants import employ, settle
+from simulator.movement import near_towns
 from simulator.parameters import parameters_of
 from simulator.subscribers import add_services, connect_businesses, subscribe
 from simulator.trade import open_businesses
@@ -61,6 +62,7 @@ def build_world(
         contacts=acquaint(chance(seed, "contacts"), residents, parameters),
         number_texts=texts,
         inhabited=np.flatnonzero(here),
+        near=near_towns(land, np.flatnonzero(here)),
         short_codes=short_codes,
         foreign=foreign,
         subscribers=subscribers,

@@ -10,12 +10,15 @@ import numpy as np
 
 from simulator.arrays import DAY, HOUR, MINUTE, Flags, Floats, Ints
 from simulator.chance import chance
+from simulator.geography import Geography
 from simulator.identifiers import mix
 from simulator.inhabitants import job
 from simulator.world import NONE, World
 
 _STAYS: Final = 3
 """Holidays planned for each person and year, of which as many are taken as the world's rate says."""
+_NEAR: Final = 9
+"""How many towns near by people make trips to, their own included."""
 FAR_KM: Final = 10.0
 """From this distance on a way to work passes cells of its own."""
 
@@ -122,14 +125,18 @@ def _outings(
     cell[1, out] = geography.town_cell[people.town[out]]
 
 
+def near_towns(land: Geography, inhabited: Ints) -> Ints:
+    """For each inhabited town the nearest ones somebody lives in, itself first; other towns' rows are of no use."""
+    near = np.zeros((len(land.town_name), min(_NEAR, len(inhabited))), dtype=np.int64)
+    for town in inhabited:
+        near[town] = inhabited[np.argsort(land.distances(int(town))[inhabited], kind="stable")[:_NEAR]]
+    return near
+
+
 def _near_town(world: World, rng: np.random.Generator, towns: Ints) -> Ints:
-    """One of the eight nearest towns somebody lives in."""
-    known, which = np.unique(towns, return_inverse=True)
-    inhabited = world.inhabited
-    near = np.array([inhabited[np.argsort(world.geography.distances(int(t))[inhabited])[:9]] for t in known])
-    near = near.reshape(len(known), -1)
-    pick = (rng.random(len(towns)) * near.shape[1]).astype(np.int64)
-    return np.asarray(near[which, pick], dtype=np.int64)
+    """One of the nearest towns somebody lives in."""
+    pick = (rng.random(len(towns)) * world.near.shape[1]).astype(np.int64)
+    return np.asarray(world.near[towns, pick], dtype=np.int64)
 
 
 def _holidays(world: World, day: int) -> tuple[Ints, Flags]:

@@ -77,6 +77,7 @@ class Parameters:
         float, _s(45, 240, "derived", "seconds, median; CollegeMsg: minutes with a heavy tail", "log")
     ]
     reply_sigma: Annotated[float, _s(1.2, 2.0, "derived", "CollegeMsg inter-event times")]
+    texting_sigma: Annotated[float, _s(0.7, 1.2, "assumed", "how unevenly people text; most hardly do")]
     mms_share: Annotated[float, _s(0.01, 0.04, "assumed", "of messages")]
     sessions_a_day: Annotated[
         float, _s(2, 6, "assumed", "data records: a few to tens; the low end, to keep worlds small")

@@ -23,7 +23,8 @@ class Texts:
     def begin(self, world: World, rng: np.random.Generator) -> None:
         age = world.people.age[world.phones.owner[: world.subscribers]]
         habit = np.where(age < 25, 0.9, np.where(age < 60, 1.1, 0.9))
-        weights = line_weights(world) * habit
+        uneven = lognormal(rng, 1.0, world.parameters.texting_sigma, world.subscribers)
+        weights = line_weights(world) * habit * uneven
         self._rates = (
             weights / weights.mean() * world.parameters.texts_a_day / world.parameters.conversation_texts
         )

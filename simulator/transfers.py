@@ -202,6 +202,8 @@ class Bills:
         payee = self._local[(rng.random(len(payer)) * len(self._local)).astype(np.int64)]
         amount = np.maximum(lognormal(rng, 32_000, 1.3, len(payer)), 500).astype(np.int64)
         rail = np.where(amount > 20_000_000, "chaps", np.where(rng.random(len(payer)) < 0.4, "bacs", "fps"))
+        same = world.accounts.bank[account[payer]] == world.accounts.bank[account[payee]]
+        rail = np.where(same, "internal", rail)
         ts = rhythms.times(rng, midnight, len(payer), rhythms.OFFICE)
         other = payer != payee
         diary.pay(

@@ -8,7 +8,7 @@ Rows made while the world runs (a burner phone, a mule's new account) come after
 ordinary people do does not depend on which crimes are switched on.
 """
 
-from dataclasses import Field, dataclass, fields
+from dataclasses import Field, dataclass, field, fields
 from datetime import date
 from typing import TYPE_CHECKING, Final, Self
 
@@ -55,7 +55,10 @@ class Table:
         if set(names) != set(columns):
             raise TypeError(f"a new row needs exactly the columns {names}")
         start = len(self)
-        end = start + max(np.size(value) for value in columns.values())
+        lengths = {np.size(value) for value in columns.values() if np.ndim(value)}
+        if len(lengths) > 1:
+            raise ValueError(f"new rows need columns of one length, not {sorted(lengths)}")
+        end = start + (lengths.pop() if lengths else 1)
         behind: dict[str, Array] = getattr(self, "_behind", {})
         for name in names:
             seen: Array = getattr(self, name)
@@ -204,6 +207,7 @@ class World:
     contacts: Contacts
     number_texts: list[str]
     inhabited: Ints  # the towns somebody lives in
+    near: Ints  # by town: the nearest inhabited towns, for trips
     short_codes: Ints  # rows of phones
     foreign: Ints  # rows of phones: numbers abroad
     subscribers: int  # the first rows of phones are people's own numbers
@@ -211,6 +215,7 @@ class World:
     native_accounts: int
     _plan: "Plan | None" = None
     _plan_day: int = -999
+    _away: dict[int, list[tuple[int, int, int]]] = field(default_factory=dict)
     _issued: int = 0  # SIMs, handsets, cards and devices handed out to mechanisms so far
 
     # ---- identifiers as they are written -------------------------------------------------------------------
@@ -354,7 +359,23 @@ class World:
         """The cells people's phones hang on at these times of a day: home, work, on the way, out, on holiday."""
         from simulator.movement import cells_at
 
-        return cells_at(self, self.plan(day), people, ts)
+        cells = cells_at(self, self.plan(day), people, ts)
+        if self._away:
+            gone = np.isin(people, np.fromiter(self._away, dtype=np.int64))
+            for place in np.flatnonzero(gone):
+                for start, until, cell in self._away[int(people[place])]:
+                    if start <= ts[place] < until:
+                        cells[place] = cell
+        return cells
+
+    def send_away(self, person: int, start: int, until: int, cell: int) -> None:
+        """A mechanism takes somebody elsewhere: from `start` to `until` whatever their phone and card do is there.
+
+        To be called on a day before anything of that time is told (`begin`, or an earlier day).
+        """
+        stays = self._away.setdefault(person, [])
+        stays[:] = [stay for stay in stays if stay[1] > start - 3 * 86_400_000_000]
+        stays.append((start, until, cell))
 
     def phone_cells(self, day: int, phones: Ints, ts: Ints) -> Ints:
         """Where phones are at these times: with their owners, or at their own cell when nobody owns them."""
