@@ -461,6 +461,39 @@ def test_a_live_row_after_a_long_pause_is_taken_when_the_other_inputs_bear_it_ou
     assert taken == [["e2"]]
 
 
+def lives(inputs: list[Input], folder: Path) -> list[Tick]:
+    """The ticks when the run is killed after every one of them."""
+    snapshot, found = None, []
+    while True:
+        chunk = 100 + 170 * (len(found) % 2)
+        life = opened(inputs, tick_rows=1, chunk_bytes=chunk, state_dir=folder / "state", snapshot=snapshot)
+        tick = life.next_tick()
+        if tick is None:
+            return found
+        found.append(tick)
+        snapshot = life.snapshot()
+
+
+def test_a_clock_is_judged_by_the_row_before_it_even_if_that_was_taken_before_a_restart(
+    tmp_path: Path,
+) -> None:
+    times = [0, 4_950, 5_000, 1, 2]
+    feed = Feed("payments", "p", (tuple(row(n, t) for n, t in enumerate(times)),))
+    inputs = [feed.write(tmp_path)]
+
+    undisturbed = ticks_of(opened(inputs, tick_rows=1))
+
+    assert [told(tick) for tick in lives(inputs, tmp_path)] == [told(tick) for tick in undisturbed]
+    assert len(undisturbed) == 5
+
+
+def test_dropped_records_are_counted_once_whatever_the_restarts(tmp_path: Path) -> None:
+    lines = [row(n, n, **({"drop": True} if n % 3 == 1 else {})) for n in range(12)]
+    inputs = [Feed("payments", "p", (tuple(lines), tuple(lines[:2]))).write(tmp_path)]
+
+    assert dropped(lives(inputs, tmp_path)) == dropped(ticks_of(opened(inputs))) == 5
+
+
 def test_an_input_with_nothing_new_does_not_hold_up_the_others(tmp_path: Path) -> None:
     (tmp_path / "quiet").mkdir()
     (tmp_path / "p.ndjson").write_bytes(row(0, 5) + row(1, 6))
