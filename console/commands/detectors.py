@@ -93,7 +93,11 @@ def units(detector: type["Detector"]) -> dict[str, str]:
     from features.declared import CATALOGUE
     from features.plan import feature_of
 
-    return {column: feature_of(CATALOGUE, detector.subject, column).unit for column in detector.needs()}
+    declared = {column: feature_of(CATALOGUE, detector.subject, column) for column in detector.needs()}
+    return {
+        column: "share" if each.unit == "ratio" and each.words.startswith("share") else each.unit
+        for column, each in declared.items()
+    }
 
 
 def _needs(detector: type["Detector"]) -> list[str]:
