@@ -288,7 +288,7 @@ class _Head:
             offsets = np.array([piece.start], dtype=np.int64)
             return _Batch(
                 piece.name, piece.start, piece.end, _NO_ROWS, offsets, np.zeros(1, dtype=np.bool_), [one], {},
-                None, piece.start, piece.end,
+                None, piece.start, self._counts(piece, {})[1] if piece.end > piece.start else piece.end,
             )  # fmt: skip
         decoded = self._door.decode(self.spec.stream, piece.data, source=self.spec.source, where=where)
         offsets = np.empty(0, dtype=np.int64)
@@ -300,18 +300,19 @@ class _Head:
             order = np.argsort(np.concatenate((offsets, refused)), kind="stable")
             is_row = order < len(offsets)
             offsets = np.concatenate((offsets, refused))[order]
+        counts, counted_to = self._counts(piece, decoded.counts)
         return _Batch(
             piece.name, piece.start, piece.end, decoded.frame, offsets, is_row, list(decoded.rejected),
-            self._counts(piece, decoded.counts), piece.data, piece.start, piece.end,
+            counts, piece.data, piece.start, counted_to,
         )  # fmt: skip
 
-    def _counts(self, piece: Piece, counts: dict[str, int]) -> dict[str, int]:
-        """The door's counts of a piece, unless a tick before the restart has them already."""
+    def _counts(self, piece: Piece, counts: dict[str, int]) -> tuple[dict[str, int], int]:
+        """What the door dropped of a piece, unless a tick before the restart has it already; and up to where it has."""
         name, boundary = self._counted_before
         if piece.name == name and piece.end <= boundary:
-            return {}
+            return {}, boundary
         self._counted_before = (None, 0)
-        return {f"dropped.{reason}": counts[reason] for reason in DROPPED if reason in counts}
+        return {f"dropped.{reason}": counts[reason] for reason in DROPPED if reason in counts}, piece.end
 
     # -------------------------------------------------------------------------------------------------- broken clocks
     def _waiting_ts(self) -> Ints:
