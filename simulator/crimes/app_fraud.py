@@ -227,7 +227,7 @@ class AppFraud(Cases[AppParameters, Operation]):
             note: dict[str, object] = {
                 "operation": case.id, "victim_account": world.account_id(victim.account),
                 "payees": [world.account_id(payee) for payee in payees], "payments": len(victim.told),
-                "value_minor": sum(q.pence for q in paid), "call_during_payment": any(q.during_call for q in paid),
+                "value_minor": sum(q.pence for q in paid), "call_during_payment": bool(victim.calls) and any(q.during_call for q in paid),
                 "reported": victim.reports is not None,
             }  # fmt: skip
             contacted = victim.phone >= 0 and (victim.calls or victim.texts)
@@ -243,7 +243,7 @@ class AppFraud(Cases[AppParameters, Operation]):
             )  # fmt: skip
         return [
             *rows,
-            network_truth(case.network, world, note={"operation": case.id, "of": case.type}, part=".mules"),
+            *network_truth(case.network, world, note={"operation": case.id, "of": case.type}, part=".mules"),
         ]
 
 

@@ -115,10 +115,7 @@ def _carried(today: Today, place: int, since: float, until: float) -> None:
     low, high = today.time(since), today.time(since) + int((until - since) * DAY)
     for phone in line.phones[place]:
         times = np.sort(rng.integers(low, high, int(rng.poisson(UPDATES_A_DAY * (until - since)))))
-        if line.holder == "abroad":
-            today.pages.say("location", "", visited=ABROAD, phone=phone, ts=times, cell=NONE)
-        else:
-            today.pages.say("location", "", phone=phone, ts=times, cell=where(line, times))
+        today.pages.say("location", visited=_roaming(line), phone=phone, ts=times, cell=where(line, times))
 
 
 def _recipients(today: Today, on_list: Ints, flare: int) -> tuple[Ints, bool]:
@@ -184,14 +181,9 @@ def _send(today: Today, place: int, number: int, chosen: Ints, times: Ints, stor
     line = today.line
     sender = _from(line, place, chosen, today.day, number, advert=True)
     to = today.world.people.phone[line.customers[chosen]]
-    if line.holder == "abroad":
-        today.pages.say(
-            "texts", story, visited=ABROAD, sender=sender, recipients=to, times=times, sender_cell=NONE
-        )
-    else:
-        today.pages.say(
-            "texts", story, sender=sender, recipients=to, times=times, sender_cell=where(line, times)
-        )
+    today.pages.say(
+        "texts", story, visited=_roaming(line), sender=sender, recipients=to, times=times, sender_cell=where(line, times)
+    )  # fmt: skip
 
 
 def _orders(
@@ -236,17 +228,14 @@ def _answered(today: Today, place: int, orders: Orders, story: str) -> None:
         return
     customer = today.world.people.phone[line.customers[orders.customer]]
     number = _from(line, place, orders.customer, today.day, 0, advert=False)
-    abroad = line.holder == "abroad"
     by_voice = rng.random(n) < habits.voice_share
     taken = rng.random(n) < 0.85
     seconds = np.maximum(lognormal(rng, habits.call_seconds, 0.7, n), 3).astype(np.int64)
-    plmn = ABROAD if abroad else ""
 
     def ring(chosen: Array, at: Ints, length: Ints, answered: Array, told: str = "") -> None:
-        cells = NONE if abroad else where(line, at)
         pages.say(
-            "call", told, visited=plmn, caller=customer[chosen], callee=number[chosen], start=at, seconds=length,
-            answered=answered, callee_cell=cells,
+            "call", told, caller=customer[chosen], callee=number[chosen], start=at, seconds=length,
+            answered=answered, callee_cell=where(line, at),
         )  # fmt: skip
 
     ring(by_voice, orders.at[by_voice], np.where(taken, seconds, 0)[by_voice], taken[by_voice], story)
@@ -275,24 +264,18 @@ def _seconds(rng: np.random.Generator, low: float, high: float, of: Array) -> In
 
 
 def _write(today: Today, customers: Ints, numbers: Ints, times: Ints, *, to_line: bool) -> None:
-    line = today.line
-    abroad = line.holder == "abroad"
-    at_line = NONE if abroad else where(line, times)
-    plmn = ABROAD if abroad else ""
+    at_line = where(today.line, times)
     if to_line:
-        today.pages.say(
-            "texts",
-            "",
-            visited=plmn,
-            sender=customers,
-            recipients=numbers,
-            times=times,
-            recipient_cell=at_line,
-        )
+        today.pages.say("texts", sender=customers, recipients=numbers, times=times, recipient_cell=at_line)
     else:
         today.pages.say(
-            "texts", "", visited=plmn, sender=numbers, recipients=customers, times=times, sender_cell=at_line
-        )
+            "texts", visited=_roaming(today.line), sender=numbers, recipients=customers, times=times, sender_cell=at_line
+        )  # fmt: skip
+
+
+def _roaming(line: Line) -> str:
+    """The network the line's handset roams on, "" at home."""
+    return ABROAD if line.holder == "abroad" else ""
 
 
 def _dispatch(today: Today, number: Ints, orders: Orders) -> None:
@@ -308,19 +291,15 @@ def _dispatch(today: Today, number: Ints, orders: Orders) -> None:
         runner, cell = np.where(free, candidate.phone, runner), np.where(free, cells, cell)
     voice = (runner >= 0) & (rng.random(len(passed)) < 0.7)
     written = (runner >= 0) & ~voice
-    abroad = line.holder == "abroad"
-    plmn = ABROAD if abroad else ""
     length = np.maximum(lognormal(rng, 16, 0.6, int(voice.sum())), 3).astype(np.int64)
-    at_line = NONE if abroad else where(line, at)
-    voice_from = at_line if isinstance(at_line, int) else at_line[voice]
-    text_from = at_line if isinstance(at_line, int) else at_line[written]
+    at_line, roaming = where(line, at), _roaming(line)
     today.pages.say(
-        "call", "", visited=plmn, caller=number[passed[voice]], callee=runner[voice], start=at[voice], seconds=length,
-        caller_cell=voice_from, callee_cell=cell[voice],
+        "call", visited=roaming, caller=number[passed[voice]], callee=runner[voice], start=at[voice], seconds=length,
+        caller_cell=at_line[voice], callee_cell=cell[voice],
     )  # fmt: skip
     today.pages.say(
-        "texts", "", visited=plmn, sender=number[passed[written]], recipients=runner[written], times=at[written],
-        sender_cell=text_from, recipient_cell=cell[written],
+        "texts", visited=roaming, sender=number[passed[written]], recipients=runner[written], times=at[written],
+        sender_cell=at_line[written], recipient_cell=cell[written],
     )  # fmt: skip
 
 
@@ -344,10 +323,9 @@ def _data(today: Today, phone: int, since: float, until: float, *, sessions: int
     low, high = today.time(since), today.time(since) + int((until - since) * DAY)
     times = np.sort(rng.integers(low, high, sessions))
     down = lognormal(rng, 400_000.0, 1.2, sessions).astype(np.int64)
-    abroad = line.holder == "abroad"
     today.pages.say(
-        "data", "", visited=ABROAD if abroad else "", phone=phone, ts=times, up=down // 6, down=down,
-        seconds=rng.integers(5, 900, sessions), cell=NONE if abroad else where(line, times),
+        "data", visited=_roaming(line), phone=phone, ts=times, up=down // 6, down=down,
+        seconds=rng.integers(5, 900, sessions), cell=where(line, times),
     )  # fmt: skip
 
 

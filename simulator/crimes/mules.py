@@ -231,9 +231,11 @@ def _leave(network: Network, today: Today, story: str, at: int, mule: Mule, penc
 
 def network_truth(
     network: Network, world: World, *, note: dict[str, object] | None = None, part: str = ""
-) -> Truth:
-    """The accounts of a network, by how their holders came into it."""
+) -> list[Truth]:
+    """The accounts of a network that were used, by how their holders came into it: a row, or none."""
     used = [mule for mule in network.mules if mule.last > -1e8]
+    if not used:
+        return []
     roles = {
         role: [world.account_id(m.account) for m in used if m.role == role]
         for role in ("complicit", "deceived", "coerced")
@@ -249,10 +251,12 @@ def network_truth(
     }
     told |= {"never_alerted": silent} if silent else {}
     told |= {"first_used": {world.account_id(m.account): round(m.used, 4) for m in used}}
-    return Truth(
+    truth = Truth(
         "mule_network", "mule_network", accounts=list(dict.fromkeys(m.account for m in used)), home_force=force,
         active_forces=forces, note=told | (note or {}), part=part,
+        since=min(m.used for m in used), until=max(m.last for m in used) + 0.01,
     )  # fmt: skip
+    return [truth]
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,7 +341,7 @@ class MuleNetworks(Cases[MuleNetworksParameters, Laundry]):
 
     def truths(self, case: Laundry, world: World) -> list[Truth]:
         """The accounts used."""
-        return [network_truth(case.network, world)]
+        return network_truth(case.network, world)
 
 
 def _labels(case: Laundry, today: Today) -> None:

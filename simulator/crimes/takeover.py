@@ -69,6 +69,8 @@ class Seizure:
     ip: int
     resets: float
     pays: list[float]
+    worth: int
+    """What is in the account when the run begins, pence: what the thief hopes for."""
     payee: int
     recovered: float
     channel: str
@@ -198,7 +200,7 @@ class Takeover(Cases[TakeoverParameters, Gang]):
             )
 
     def _drain(self, case: Gang, s: Seizure, today: Today, story: str) -> None:
-        rng, world = today.rng, today.world
+        rng = today.rng
         mule = case.network.mules[s.payee]
         for number, day in enumerate(s.pays):
             if int(np.floor(day)) != today.day or mule.account == s.account:
@@ -216,8 +218,9 @@ class Takeover(Cases[TakeoverParameters, Gang]):
                         device=s.device,
                         ip=s.ip,
                     )
-            left = max(int(world.accounts.balance[s.account]), 30_000)
-            pence = int(left * self.p.drained_share / len(s.pays) * rng.uniform(0.8, 1.2)) // 100 * 100 + 100
+            pence = (
+                int(s.worth * self.p.drained_share / len(s.pays) * rng.uniform(0.8, 1.2)) // 100 * 100 + 100
+            )
             pence = min(pence, 2_500_000)
             more = {
                 "device": s.device, "ip": s.ip, "new_payee": number == 0, "auth": "otp",
@@ -253,7 +256,7 @@ class Takeover(Cases[TakeoverParameters, Gang]):
                       accounts=[s.account, payee], home_force=home, active_forces=[int(world.accounts.force[s.account])],
                       note=note, part=f".victim-{place + 1}", since=min(s.swapped, s.resets), until=s.pays[-1] + 0.01)
             )  # fmt: skip
-        return [*rows, network_truth(case.network, world, note={"gang": case.id}, part=".mules")]
+        return [*rows, *network_truth(case.network, world, note={"gang": case.id}, part=".mules")]
 
 
 def _seizure(
@@ -272,7 +275,7 @@ def _seizure(
         person=person, phone=phone, account=account, swapped=swapped, swaps=bool(rng.random() >= p.without_swap_share),
         sim=stage.cast.issue(), handset=stage.cast.handset(rng, smart=True), back_sim=stage.cast.issue(),
         back_handset=int(world.phones.handset[phone]), device=stage.cast.issue(), ip=stage.cast.issue(), resets=resets,
-        pays=[float(day) for day in pays], payee=int(rng.choice(network.layer(0))), recovered=recovered,
+        pays=[float(day) for day in pays], worth=max(int(world.accounts.balance[account]), 30_000), payee=int(rng.choice(network.layer(0))), recovered=recovered,
         channel=str(rng.choice(["store", "app", "call"])), cell=cell,
         reports=float(pays[-1]) + float(lognormal(rng, p.reported_days, 0.7, 1)[0]),
     )  # fmt: skip
