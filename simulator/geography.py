@@ -19,7 +19,7 @@ from simulator.errors import SimulationError
 PEOPLE_A_CELL: Final = 4_000
 """Inhabitants a cell serves (assumed: about 17,000 invented sites for the country)."""
 PEOPLE_A_KM2: Final = 4_000
-"""Density inside English towns and cities (ONS built-up areas 2011: about 4,000 a square kilometre)."""
+"""Density inside English towns and cities (general knowledge: about 4,000 a square kilometre)."""
 NATIONS: Final = ("england", "wales", "scotland", "northern ireland")
 
 

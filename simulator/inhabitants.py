@@ -16,14 +16,14 @@ PEOPLE_A_TOWN: Final = 60
 BAND_STARTS: Final = np.array([0, 16, 18, 21, 25, 35, 50, 65, 80])
 """The first age of each of the contract's age bands."""
 _SIZES: Final = np.array([0.30, 0.34, 0.16, 0.14, 0.045, 0.015])
-"""Households of 1 to 6 people (ONS families and households 2024)."""
+"""Households of 1 to 6 people (general knowledge, after ONS)."""
 HUB: Final = 250_000
 """A town of more people is a hub: some shift workers travel from there to a county town (assumed)."""
 _INCOMES: Final = {
     "none": 0, "office": 2300, "shop": 1450, "shift": 1950, "school": 0, "student": 650, "retired": 1150, "trade": 2050,
     "home": 0,
 }  # fmt: skip
-"""Median net income a month in pounds (assumed, after ONS earnings 2024)."""
+"""Median net income a month in pounds (assumed)."""
 
 
 def job(name: str) -> int:

@@ -30,26 +30,20 @@ class Parameters:
     outside_share: Annotated[
         float, _s(0.01, 0.04, "assumed", "Scotland and Northern Ireland, to exercise referral")
     ]
-    household_mean: Annotated[float, _s(2.2, 2.5, "published", "ONS families and households 2024: 2.35")]
-    shift_share: Annotated[
-        float, _s(0.12, 0.22, "published", "ONS Labour Force Survey: about one worker in six")
-    ]
+    household_mean: Annotated[float, _s(2.2, 2.5, "assumed", "general knowledge: ONS gives about 2.35")]
+    shift_share: Annotated[float, _s(0.12, 0.22, "assumed", "general knowledge: about one worker in six")]
     commute_rail_share: Annotated[
-        float, _s(0.06, 0.14, "published", "Census 2011: 10 % of commuters by rail or tube")
+        float, _s(0.06, 0.14, "assumed", "general knowledge: one commuter in ten by rail or tube")
     ]
     hub_shift_share: Annotated[
         float, _s(0.02, 0.08, "assumed", "shift workers who travel from a city to a county")
     ]
-    friends_mean: Annotated[
-        float, _s(9, 20, "assumed", "telephone contacts in a year; Saramaki et al. 2014: tens")
-    ]
-    friends_sigma: Annotated[float, _s(0.5, 0.9, "assumed", "heavy tail of degree; Onnela et al. 2007")]
-    closest_skew: Annotated[
-        float, _s(1.8, 3.2, "derived", "top 3 contacts get 40-60 % of calls; Saramaki et al. 2014")
-    ]
+    friends_mean: Annotated[float, _s(9, 20, "assumed", "tens of telephone contacts")]
+    friends_sigma: Annotated[float, _s(0.5, 0.9, "assumed", "heavy tail of degree")]
+    closest_skew: Annotated[float, _s(1.8, 3.2, "assumed", "the three closest get about half of the calls")]
     # phones
     operators: Annotated[
-        int, _s(3, 4, "published", "three networks after the 2025 merger, and one large MVNO")
+        int, _s(3, 4, "derived", "three networks after the 2025 merger, perhaps one large virtual one")
     ]
     prepaid_share: Annotated[
         float, _s(0.20, 0.30, "derived", _OFCOM + ": solves ARPU 15.79p + 5.40(1-p) = 13.24")
@@ -74,9 +68,9 @@ class Parameters:
     a2p_a_day: Annotated[float, _s(0.3, 1.0, "assumed", "reminders, parcels, codes to each phone")]
     conversation_texts: Annotated[float, _s(2.2, 5.5, "assumed", "texts in one exchange")]
     reply_gap: Annotated[
-        float, _s(45, 240, "derived", "seconds, median; CollegeMsg: minutes with a heavy tail", "log")
+        float, _s(45, 240, "assumed", "seconds, median; compared with CollegeMsg in the report", "log")
     ]
-    reply_sigma: Annotated[float, _s(1.2, 2.0, "derived", "CollegeMsg inter-event times")]
+    reply_sigma: Annotated[float, _s(1.2, 2.0, "assumed", "its tail; compared with CollegeMsg in the report")]
     texting_sigma: Annotated[float, _s(0.7, 1.2, "assumed", "how unevenly people text; most hardly do")]
     mms_share: Annotated[float, _s(0.01, 0.04, "assumed", "of messages")]
     sessions_a_day: Annotated[
@@ -113,21 +107,23 @@ class Parameters:
         float, _s(0.85, 1.15, "derived", _UKF + ": contactless mean GBP 15.86; scales all amounts")
     ]
     decline_share: Annotated[float, _s(0.01, 0.04, "assumed", "card payments declined")]
-    cash_a_day: Annotated[float, _s(0.04, 0.09, "derived", "LINK: about 1.3bn withdrawals: 0.07 an adult")]
+    cash_a_day: Annotated[float, _s(0.04, 0.09, "assumed", "withdrawals from machines")]
     deposits_a_day: Annotated[float, _s(0.001, 0.005, "assumed", "cash paid in by persons")]
     friend_payments_a_day: Annotated[
         float, _s(0.05, 0.11, "derived", _PAYUK + ": 5.1bn Faster Payments: 0.25 an adult")
     ]
     own_transfers_a_day: Annotated[float, _s(0.04, 0.09, "derived", _PAYUK + ": as above")]
     bill_payments_a_day: Annotated[float, _s(0.04, 0.09, "derived", _PAYUK + ": as above")]
-    debits_a_month: Annotated[float, _s(6, 9, "derived", _PAYUK + ": 4.9bn direct debits: 7.4 an adult")]
+    debits_a_month: Annotated[
+        float, _s(6, 9, "assumed", "general knowledge: about 4.9bn direct debits a year: 7.4 an adult")
+    ]
     orders_a_month: Annotated[float, _s(0.6, 1.2, "assumed", "standing orders an adult")]
     round_share: Annotated[float, _s(0.35, 0.6, "assumed", "payments to friends of a round sum")]
     new_payee_share: Annotated[
         float, _s(0.04, 0.12, "assumed", "payments by hand to somebody never paid before")
     ]
     logins_a_day: Annotated[float, _s(0.3, 0.9, "assumed", "to each account in use")]
-    failed_login_share: Annotated[float, _s(0.02, 0.06, "assumed", "")]
+    failed_login_share: Annotated[float, _s(0.02, 0.06, "assumed", "wrong passwords and codes")]
     otp_share: Annotated[float, _s(0.08, 0.3, "assumed", "online card payments confirmed by a texted code")]
     changes_a_year: Annotated[float, _s(0.1, 0.3, "assumed", "phone, email or address changed at a bank")]
     openings_a_year: Annotated[float, _s(0.05, 0.15, "assumed", "accounts opened by an adult")]

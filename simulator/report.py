@@ -127,7 +127,6 @@ def _payments(payments: pl.LazyFrame, n: Counted) -> list[Measure]:
         contactless_mean=pl.col("amount_minor").filter(entry == "contactless").mean() / 100,
         faster=(rail.is_in(["fps", "standing_order", "internal"]) & person).sum() / each,
         debits=(rail == "direct_debit").sum() / each * 30.4,
-        cash=(rail == "cash_withdrawal").sum() / each,
     ).collect(engine="streaming")
     found = [
         Measure("card payments a day of each adult", row["cards"][0], 1.56, 1.15, 2.2, "UK Finance 2024"),
@@ -145,12 +144,9 @@ def _payments(payments: pl.LazyFrame, n: Counted) -> list[Measure]:
             0.45,
             "Pay.UK 2024",
         ),
-        Measure("cash withdrawals a day of each adult", row["cash"][0], 0.07, 0.03, 0.11, "LINK 2024"),
     ]
     if n.days >= MONTH:  # most are taken on the first of the month, so a shorter run says nothing
-        found.append(
-            Measure("direct debits a month of each adult", row["debits"][0], 7.4, 5, 10, "Pay.UK 2024")
-        )
+        found.append(Measure("direct debits a month of each adult", row["debits"][0], 7.4, 5, 10, "assumed"))
     return found
 
 

@@ -10,7 +10,7 @@ from simulator.arrays import DAY, HOUR, Array, Floats, Ints
 Profile = Sequence[float]
 
 CALLS: Final = (1, 1, 1, 1, 1, 2, 8, 22, 45, 68, 76, 76, 74, 72, 72, 74, 82, 90, 88, 76, 58, 36, 16, 5)
-"""Share of calls by hour (shape after Louail et al. 2014 and Jo et al. 2012; assumed in detail)."""
+"""Share of calls by hour (assumed, as are all the shapes here: low before six, high from noon to the evening)."""
 TEXTS: Final = (7, 4, 2, 1, 1, 2, 8, 22, 42, 55, 60, 64, 70, 66, 66, 70, 78, 86, 90, 90, 86, 70, 44, 18)
 DATA: Final = (14, 8, 5, 4, 4, 8, 26, 55, 66, 60, 60, 64, 72, 66, 64, 70, 78, 84, 84, 84, 86, 82, 62, 32)
 SHOPPING: Final = (3, 2, 1, 1, 1, 3, 14, 40, 62, 66, 74, 86, 104, 92, 82, 84, 88, 92, 74, 56, 40, 28, 18, 8)

@@ -77,3 +77,14 @@ def _set(of: str, name: str, setting: object, spread: Spread, share: float) -> f
             return Spread(low, high, "assumed", "scenario", spread.shape).at(share)
         case _:
             raise SimulationError(f"[{of}] {name} must be a number or [low, high], not {setting!r}")
+
+
+def provenance(parameters: type[Any]) -> str:
+    """Where a record's parameters come from, as a table in Markdown."""
+    rows = ["| parameter | drawn from | | origin |", "|---|---|---|---|"]
+    for name, spread in spreads(parameters).items():
+        scale = "log" if spread.shape == "log" else ""
+        rows.append(
+            f"| `{name}` | {spread.low:g} to {spread.high:g} | {scale} | {spread.origin}: {spread.source} |"
+        )
+    return "\n".join(rows)

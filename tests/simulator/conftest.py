@@ -34,11 +34,11 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., World]:
 
 @pytest.fixture(scope="session")
 def quiet(written: Callable[..., World]) -> World:
-    """Ordinary life alone: 1,500 people for a week."""
-    return written(1500, 7, scenario=QUIET)
+    """Ordinary life alone: 1,000 people for a week."""
+    return written(1000, 7, scenario=QUIET)
 
 
 @pytest.fixture(scope="session")
 def busy(written: Callable[..., World]) -> World:
-    """A little of everything: 1,500 people for four days."""
-    return written(1500, 4, scenario="demo")
+    """A little of everything: 400 people for three days."""
+    return written(400, 3, scenario="demo")

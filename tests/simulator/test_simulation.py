@@ -37,7 +37,7 @@ def test_another_seed_gives_another_world(written: Callable[..., World]) -> None
 
 
 def test_a_short_run_is_the_beginning_of_a_longer_one(quiet: World, tmp_path: Path) -> None:
-    simulate(1500, 2, 7, START, tmp_path, scenario=QUIET)
+    simulate(1000, 2, 7, START, tmp_path, scenario=QUIET)
     for stream_name in STREAMS:
         short = (tmp_path / f"{stream_name}.ndjson").read_bytes()
         assert (quiet[0] / f"{stream_name}.ndjson").read_bytes().startswith(short)

@@ -1,6 +1,7 @@
 """The world before its first day: people, phones, accounts, who knows whom."""
 
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from simulator.calendar import Calendar
 from simulator.chance import chance
 from simulator.geography import geography
 from simulator.parameters import Parameters, parameters_of
-from simulator.spreads import spreads
+from simulator.spreads import provenance, spreads
 from simulator.world import JOBS, World
 
 START = date(2025, 3, 3)
@@ -180,3 +181,9 @@ def test_the_calendar_knows_holidays_and_summer_time() -> None:
     assert lengths == {23, 24, 25}
     spring = (date(2025, 3, 30) - date(2025, 1, 1)).days
     assert (year.midnight(spring + 1) - year.midnight(spring)) // hour == 23
+
+
+def test_the_page_names_every_parameter_with_its_range_and_origin() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "simulator.md").read_text(encoding="utf-8")
+    table = page.split("<!-- parameters -->\n")[1].split("\n<!-- /parameters -->")[0]
+    assert table == provenance(Parameters)
