@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-FIRST_DAY: Final = datetime(2026, 11, 16, tzinfo=UTC)
+FIRST_DAY: Final = datetime(2025, 3, 3, tzinfo=UTC)
 DAYS: Final = 7
 PEOPLE: Final = 700
 SEED: Final = 26
@@ -131,7 +131,7 @@ def _payment(chance: random.Random, rail: str, amount: int, payer: int | None, p
         record |= {
             f"{role}_account": account(person),
             f"{role}_force": TOWNS[person % len(TOWNS)][0],
-            f"{role}_opened": "2026-11-09" if person == MULE else "2017-05-04",
+            f"{role}_opened": "2025-02-24" if person == MULE else "2017-05-04",
             f"{role}_age_band": "18-20" if person == MULE else chance.choice(("25-34", "35-49", "50-64")),
         }
     return record
@@ -217,7 +217,7 @@ def _device(msisdn: str, person: int, town: tuple[str, float, float], chance: ra
         "lon": round(lon + chance.gauss(0, 0.02), 4),
         "force": force,
         "prepaid": person % 4 == 0,
-        "sim_activated": "2024-02-01",
+        "sim_activated": "2023-02-01",
     }
 
 
@@ -230,7 +230,7 @@ def _imei(person: int) -> str:
 def _line(chance: random.Random) -> Iterator[tuple[datetime, Record]]:
     """A new prepaid handset without data: it texts the same list several times a day, and short calls come back."""
     town = TOWNS[2]
-    own: Record = {"prepaid": True, "sim_activated": "2026-11-12"}
+    own: Record = {"prepaid": True, "sim_activated": "2025-02-27"}
     for day in range(1, DAYS):
         for hour in (11, 15, 19, 22):
             at = FIRST_DAY + timedelta(days=day, hours=hour, minutes=chance.uniform(0, 20))

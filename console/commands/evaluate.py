@@ -13,10 +13,10 @@ from console.teaching import Example
 
 EXAMPLES: Final = (
     Example(
-        "linewatch evaluate --truth world/truth.ndjson",
+        "linewatch evaluate --truth world/truth/truth.ndjson",
         "how well the alerts in the data folder found what was there",
     ),
-    Example("linewatch evaluate --truth world/truth.ndjson --json", "the same for a program"),
+    Example("linewatch evaluate --truth world/truth/truth.ndjson --json", "the same for a program"),
 )
 
 

@@ -1,15 +1,17 @@
 """`linewatch simulate`: a made-up world's payments and telecoms, with the truth kept apart."""
 
+from datetime import date
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
 from console import wording
+from console.errors import ConsoleError
 from console.options import Json
 from console.output import hint, say_json, screen
 from console.progress import Steps
-from console.rooms import room
 from console.teaching import Example
 
 EXAMPLES: Final = (
@@ -18,33 +20,85 @@ EXAMPLES: Final = (
         "linewatch simulate --people 20000 --days 14 --seed 7 --out other", "another world of the same size"
     ),
     Example(
+        "linewatch simulate --scenario quiet --out quiet",
+        "ordinary people only, by a scenario that comes along",
+    ),
+    Example(
         "linewatch replay --payments world/payments.ndjson --telecoms world/telecoms.ndjson",
-        "what to do with it",
+        "what to do with it then",
     ),
 )
 
 
+class Format(StrEnum):
+    """How the streams are written."""
+
+    ndjson = "ndjson"
+    parquet = "parquet"
+
+
 def simulate(
     out: Annotated[
-        Path,
-        typer.Option(metavar="DIR", help="Folder to write payments, telecoms, labels, links and truth to."),
+        Path, typer.Option(metavar="DIR", help="Folder for the streams; the truth goes to DIR/truth.")
     ],
     people: Annotated[int, typer.Option(min=100, help="How many people live in it.")] = 20_000,
     days: Annotated[int, typer.Option(min=1, help="How many days pass.")] = 14,
     seed: Annotated[int, typer.Option(help="The same seed gives the same world, byte for byte.")] = 1,
+    start: Annotated[str, typer.Option(metavar="DAY", help="The first day.")] = "2025-03-03",
+    scenario: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="A scenario that comes along, or a TOML file of your own."),
+    ] = None,
+    format_: Annotated[Format, typer.Option("--format", help="How the streams are written.")] = Format.ndjson,
     json: Json = False,
 ) -> None:
     """Make up a world: people, lines, accounts, crimes and innocent look-alikes.
 
-    Every identifier is from a range reserved for examples; nobody in it is real. The truth goes into a file of its
+    Every identifier is from a range reserved for examples; nobody in it is real. The truth goes into a folder of its
     own, which no flow reads.
     """
-    module = room("simulator.writing", "simulate")
-    with Steps("Simulating") as steps:
-        written = module.simulate(people=people, days=days, seed=seed, out=out, on_progress=steps.at)
+    first = _day(start)
+    from simulator.simulation import simulate as make_up
+
+    with Steps("Simulating", quiet=json) as steps:
+        summary = make_up(
+            people,
+            days,
+            seed,
+            first,
+            out,
+            format="parquet" if format_ is Format.parquet else "ndjson",
+            scenario=scenario,
+            on_progress=lambda done, of, records: steps.at(
+                done, of, f"Simulating, day {done} of {of}, {wording.some(records, 'record')}"
+            ),
+        )
     if json:
-        say_json(dict(written.items()))
+        say_json(
+            {
+                "people": summary.people,
+                "days": summary.days,
+                "seed": summary.seed,
+                "start": summary.start.isoformat(),
+                "records": dict(summary.records),
+                "held_back": summary.held_back,
+                "truths": summary.truths,
+                "sources": dict(summary.sources),
+            }
+        )
         return
-    for name, count in written.items():
-        screen().print(f"{name}: {wording.count(count)} records", markup=False)
-    hint(f"Next: linewatch replay --payments {out}/payments.ndjson --telecoms {out}/telecoms.ndjson")
+    for stream, number in summary.records.items():
+        screen().print(f"{stream}: {wording.some(number, 'record')}", markup=False)
+    screen().print(
+        f"truth: {wording.some(summary.truths, 'story', 'stories')} in {out / 'truth'}", markup=False
+    )
+    hint(
+        f"Next: linewatch replay --payments {out}/payments.{format_.value} --telecoms {out}/telecoms.{format_.value}"
+    )
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ConsoleError(f"{text!r} is not a day: write it as 2025-03-03.") from None

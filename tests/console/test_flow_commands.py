@@ -146,3 +146,19 @@ def test_a_wrong_setting_is_named(tmp_path: Path) -> None:
 def test_a_part_that_this_build_lacks_is_said_plainly() -> None:
     with pytest.raises(ConsoleError, match="does not have"):
         room("flows.nothing_of_the_kind", "nothing")
+
+
+def test_a_made_up_world_is_written_with_its_truth_apart(tmp_path: Path) -> None:
+    done = linewatch(
+        tmp_path, "simulate", "--people", "500", "--days", "1", "--seed", "3", "--out", "world", "--json"
+    )
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert said["people"] == 500
+    assert said["records"]["payments"] == len(
+        (tmp_path / "world" / "payments.ndjson").read_bytes().splitlines()
+    )
+    assert (tmp_path / "world" / "truth" / "truth.ndjson").exists()
+    wrong = linewatch(tmp_path, "simulate", "--out", "other", "--scenario", "nowhere")
+    assert wrong.returncode == 1
+    assert "no scenario nowhere" in wrong.stderr

@@ -1,9 +1,11 @@
 """The live view on a terminal that is none: plain lines, one an alert."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
-from alerts.record import Alert
-from console.live import LiveView, why
+from alerts.record import Alert, to_json
+from console.alert_page import About
+from console.live import LiveView, Tail, why
 from console.progress import progress_line
 
 
@@ -20,18 +22,36 @@ class Progress:
     events_per_second: float = 40_000.0
 
 
-def test_each_alert_appears_once_with_campus_what_and_why(capsys, two_alerts: tuple[Alert, Alert]) -> None:
-    waiting = [[two_alerts[0]], [two_alerts[1]], []]
-    with LiveView(
-        ["metrics on http://127.0.0.1:1/metrics"], lambda: waiting.pop(0), lambda _: "Mule"
-    ) as view:
+ABOUT = About("Mule", units={"passed_on_24h": "pence"})
+
+
+def test_each_alert_appears_once_with_campus_what_and_why(
+    capsys, tmp_path: Path, two_alerts: tuple[Alert, Alert]
+) -> None:
+    path = tmp_path / "alerts.ndjson"
+    tail = Tail(path)
+    with LiveView(["metrics on http://127.0.0.1:1/metrics"], tail.fresh, lambda _: ABOUT) as view:
+        path.write_bytes(b"".join(to_json(alert) + b"\n" for alert in (*two_alerts, two_alerts[0])))
         view.at(Progress())
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("metrics on")
-    assert len(lines) == 3
-    assert "rcc-north-west" in lines[1]
-    assert "Mule" in lines[1]
-    assert "first-time payers in a day: 7 (usually 0)" in lines[1]
+    shown = [line for line in lines if "rcc-north-west" in line]
+    assert len(shown) == 2
+    assert "Mule" in shown[0]
+    assert "in a day: £850.00 (usually £12.00); first-time payers in a day: 7 (usually 0)" in shown[0]
+
+
+def test_a_line_that_is_still_being_written_waits(tmp_path: Path, two_alerts: tuple[Alert, Alert]) -> None:
+    path = tmp_path / "alerts.ndjson"
+    path.write_text("left from an earlier run\n")
+    tail = Tail(path)
+    assert list(tail.fresh()) == []
+    whole = to_json(two_alerts[0]) + b"\n"
+    path.write_bytes(whole[:100])
+    assert list(tail.fresh()) == []
+    path.write_bytes(whole)
+    assert [alert.alert_id for alert in tail.fresh()] == [two_alerts[0].alert_id]
+    assert list(tail.fresh()) == []
 
 
 def test_progress_in_one_line_names_what_matters() -> None:
@@ -41,4 +61,4 @@ def test_progress_in_one_line_names_what_matters() -> None:
 
 
 def test_why_gives_two_reasons_at_most(two_alerts: tuple[Alert, Alert]) -> None:
-    assert why(two_alerts[0]).count(";") == 1
+    assert why(two_alerts[0], ABOUT).count(";") == 1
