@@ -532,3 +532,52 @@ def test_a_late_payment_was_not_passed_on_before_the_money_came() -> None:
     program = program_of()
     out, _ = EntityState(program).take(rows, np.zeros((3, 0)))
     assert out[:, program.names.index("passed_on_count_24h_2h")].tolist() == [0, 0, 1]
+
+
+def test_an_answer_to_a_forgotten_pair_leaves_no_trace_however_batched() -> None:
+    rows = empty_rows(8)
+    rows["own_lo"], rows["kind"], rows["status"] = 1, Kind.FPS, 1
+    rows["role"] = [*[Role.PAYER] * 7, Role.PAYEE]
+    rows["other_lo"] = [7, 1, 2, 3, 4, 5, 6, 7]
+    rows["ts"] = START + np.array([0, 95, 95, 95, 95, 95, 95, 0]) * DAY
+    rows["ts"][-1] += 30 * MINUTE  # in time, but told only when the asking is long forgotten
+    rows["recorded"] = START + 95 * DAY
+    x = np.zeros((len(rows), 0))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(features.state, "_FIRST_PAIRS", 2)
+        program = program_of()
+        whole, cut = EntityState(program), EntityState(program)
+        whole.take(rows, x)
+        in_batches(cut, rows, x, list(range(len(rows))))
+    assert cut.digest() == whole.digest()
+
+
+@pytest.mark.parametrize(("beyond", "new"), [(0, 0.0), (1, 1.0)])
+def test_a_pair_is_new_again_just_after_its_lifetime(reference: ModuleType, beyond: int, new: float) -> None:
+    rows = empty_rows(2)
+    rows["own_lo"], rows["other_lo"], rows["kind"], rows["role"] = 1, 2, Kind.FPS, Role.PAYEE
+    rows["ts"] = rows["recorded"] = [START, START + 90 * DAY + beyond]
+    check_kernel(reference, rows)
+    assert history(CATALOGUE, Entity.ACCOUNT, rows)["new_sender"].to_list() == [1.0, new]
+
+
+@pytest.mark.parametrize(("beyond", "known"), [(0, 12.0), (1, math.nan)])
+def test_an_entity_is_new_again_just_after_its_lifetime(
+    reference: ModuleType, beyond: int, known: float
+) -> None:
+    rows = empty_rows(2)
+    rows["own_lo"], rows["kind"], rows["role"], rows["home"] = 1, Kind.FPS, Role.PAYEE, [12, 0]
+    rows["ts"] = rows["recorded"] = [START, START + 400 * DAY + beyond]
+    check_kernel(reference, rows)
+    assert history(CATALOGUE, Entity.ACCOUNT, rows)["home"].to_list() == pytest.approx(
+        [12.0, known], nan_ok=True
+    )
+
+
+def test_one_asking_has_one_answer_even_at_the_same_moment(reference: ModuleType) -> None:
+    rows = empty_rows(5)
+    rows["own_lo"], rows["other_lo"], rows["kind"], rows["status"] = 1, 2, Kind.FPS, 1
+    rows["role"] = [Role.PAYER, Role.PAYEE, Role.PAYEE, Role.PAYER, Role.PAYEE]
+    rows["ts"] = rows["recorded"] = START + np.array([0, 0, 0, 1, 1]) * MINUTE
+    check_kernel(reference, rows)
+    assert history(CATALOGUE, Entity.ACCOUNT, rows)["replies_2h_24h_2h"].to_list() == [0, 1, 1, 1, 2]
