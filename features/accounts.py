@@ -3,7 +3,7 @@
 from typing import Final
 
 from events.codes import STATUSES, code_of
-from features.declare import AMOUNT, BORN, HOME, Condition, Of, of_other, since_last
+from features.declare import BORN, HOME, Condition, Of, of_other, since_last
 from features.declared import CATALOGUE
 from features.rows import TRANSFERS, Entity, Flag, Kind, Role
 
@@ -36,31 +36,28 @@ received_count_1h = received.count(
     "received_count_1h", within="1h", every="10m", words="payments received in an hour"
 )
 received_count_24h = received.count(
-    "received_count_24h", within="24h", every="2h", words="payments received in a day"
+    "received_count_24h", within="24h", every="4h", words="payments received in a day"
 )
-received_24h = received.total("received_24h", within="24h", every="2h", words="received in a day")
+received_24h = received.total("received_24h", within="24h", every="4h", words="received in a day")
 received_7d = received.total("received_7d", within="7d", every="1d", words="received in a week")
 received_count_7d = received.count(
     "received_count_7d", within="7d", every="1d", words="payments received in a week"
 )
-sent_24h = sent.total("sent_24h", within="24h", every="2h", words="sent in a day")
+sent_24h = sent.total("sent_24h", within="24h", every="4h", words="sent in a day")
 sent_7d = sent.total("sent_7d", within="7d", every="1d", words="sent in a week")
-sent_count_24h = sent.count("sent_count_24h", within="24h", every="2h", words="payments sent in a day")
+sent_count_24h = sent.count("sent_count_24h", within="24h", every="4h", words="payments sent in a day")
 largest_received_7d = received.largest(
     "largest_received_7d", within="7d", every="1d", words="largest sum received in a week"
 )
-smallest_received_7d = received.smallest(
-    "smallest_received_7d", within="7d", every="1d", words="smallest sum received in a week"
-)
 
 senders_24h = received.distinct(
-    "senders_24h", "other", within="24h", every="2h", words="different people who paid in, in a day"
+    "senders_24h", "other", within="24h", every="4h", words="different people who paid in, in a day"
 )
 senders_7d = received.distinct(
     "senders_7d", "other", within="7d", every="1d", words="different people who paid in, in a week"
 )
 recipients_24h = sent.distinct(
-    "recipients_24h", "other", within="24h", every="2h", words="different accounts paid in a day"
+    "recipients_24h", "other", within="24h", every="4h", words="different accounts paid in a day"
 )
 payee_new = sent.novelty("payee_new", "other", words="has never paid this account before")
 payer_new = received.novelty("payer_new", "other", words="was never paid by this account before")
@@ -74,7 +71,7 @@ passed_on = account.events(
     when=Condition(since_last(received), at_most=_PASS_ON_S),
 )
 passed_on_24h = passed_on.total(
-    "passed_on_24h", within="24h", every="2h", words="sent on within an hour of coming in, in a day"
+    "passed_on_24h", within="24h", every="4h", words="sent on within an hour of coming in, in a day"
 )
 passed_on_7d = passed_on.total(
     "passed_on_7d", within="7d", every="1d", words="sent on within an hour of coming in, in a week"
@@ -132,9 +129,6 @@ receipt_deviation = received.deviation(
 payment_deviation = sent.deviation(
     "payment_deviation", words="how far this payment is from the account's usual"
 )
-turnover_deviation = moved.deviation(
-    "turnover_deviation", value=AMOUNT, words="how far this sum is from the account's past"
-)
 account_age = said.age("account_age", BORN, words="age of the account")
 home_force = said.known("home_force", HOME, words="force area where the holder lives")
 devices_7d = sent.distinct(
@@ -151,10 +145,10 @@ from_strangers = account.events(
     when=Condition(of_other(payee_new), at_least=1.0),
 )
 strangers_24h = from_strangers.count(
-    "strangers_24h", within="24h", every="2h", words="first-time payers in a day"
+    "strangers_24h", within="24h", every="4h", words="first-time payers in a day"
 )
 from_strangers_24h = from_strangers.total(
-    "from_strangers_24h", within="24h", every="2h", words="received from first-time payers in a day"
+    "from_strangers_24h", within="24h", every="4h", words="received from first-time payers in a day"
 )
 unusual_for_payer = account.events(
     "unusual_for_payer",

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from features.prefetch import fetch
 from features.program import (
     AGE,
     BURSTS,
@@ -67,6 +68,10 @@ PAIR = np.dtype(
 )
 """What is remembered of one pair: 40 bytes."""
 
+_PAIR_BYTES = PAIR.itemsize
+_LINE = 64
+_STATE_AHEAD = 4
+_PAIRS_AHEAD = 8
 _HOUR_US = 3_600_000_000
 _DAY_US = 24 * _HOUR_US
 _PREPAID = int(Flag.PREPAID)
@@ -79,7 +84,7 @@ _SD_FLOOR = (
 
 
 @njit(cache=True, inline="always")
-def _mix(slot: np.int64, relation: np.int64, other: np.uint64) -> np.uint64:
+def _mix(slot, relation, other):  # type: ignore[no-untyped-def]
     """A hash of a pair (the finaliser of SplitMix64)."""
     z = (
         np.uint64(other)
@@ -102,6 +107,30 @@ def find_pair(pairs, slot, relation, other):  # type: ignore[no-untyped-def]
         if pairs[at].slot == slot and pairs[at].relation == relation and pairs[at].other == other:
             return np.int64(at)
         at = (at + np.uint64(1)) & mask
+
+
+def free_pairs(room: int) -> npt.NDArray[np.void]:
+    """A table with room for so many pairs."""
+    pairs = np.empty(room, dtype=PAIR)
+    _set_free(pairs)
+    return pairs
+
+
+@njit(cache=True)
+def _set_free(pairs):  # type: ignore[no-untyped-def]
+    for i in range(len(pairs)):
+        pairs[i].slot = -1
+
+
+@njit(cache=True)
+def fill_table(hi, lo, table_hi, table_lo, table_slot):  # type: ignore[no-untyped-def]
+    """Put entities, in the order of their slots, into an empty table."""
+    mask = np.uint64(len(table_slot) - 1)
+    for i in range(len(hi)):
+        at = (lo[i] ^ (lo[i] >> np.uint64(32)) ^ hi[i]) & mask
+        while table_slot[at] >= 0:
+            at = (at + np.uint64(1)) & mask
+        table_hi[at], table_lo[at], table_slot[at] = hi[i], lo[i], i
 
 
 @njit(cache=True)
@@ -251,6 +280,34 @@ def _logged(v, log):  # type: ignore[no-untyped-def]
     return math.log1p(max(v, 0.0)) if log else v
 
 
+@njit(cache=True, inline="always")
+def _ask_ahead(rows, slots, i, state, width, pairs, mask, relations):  # type: ignore[no-untyped-def]
+    """Ask memory for the state of an entity, and the pairs, of rows that come soon."""
+    ahead = i + _STATE_AHEAD
+    if ahead < len(rows) and slots[ahead] >= 0:
+        base = slots[ahead] * width
+        for line in range(0, width, _LINE):
+            fetch(state, base + line)
+    ahead = i + _PAIRS_AHEAD
+    if ahead < len(rows) and slots[ahead] >= 0:
+        for r in range(len(relations)):
+            other = _pair_field(rows[ahead], relations[r].field)
+            if other != 0:
+                at = _mix(slots[ahead], r, other) & mask
+                fetch(pairs, np.int64(at) * _PAIR_BYTES)
+
+
+@njit(cache=True, inline="always")
+def _pair_field(row, field):  # type: ignore[no-untyped-def]
+    if field == 0:
+        return row.other_lo
+    if field == 1:
+        return row.device_lo
+    if field == 2:
+        return row.sim_lo
+    return row.place_lo
+
+
 @njit(cache=True)
 def advance(  # type: ignore[no-untyped-def]
     rows, slots, x, state, pairs, used, selections, relations, cells, reads, out
@@ -260,7 +317,10 @@ def advance(  # type: ignore[no-untyped-def]
     at_pair = np.empty(max(n_rel, 1), dtype=np.int64)
     old_last = np.empty(max(n_rel, 1), dtype=np.int64)
     late_rows = 0
+    mask = np.uint64(len(pairs) - 1)
+    width = state.shape[1] * 8
     for i in range(len(rows)):
+        _ask_ahead(rows, slots, i, state, width, pairs, mask, relations)
         row = rows[i]
         s = slots[i]
         if s < 0:  # looked at, but never seen

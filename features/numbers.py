@@ -124,7 +124,7 @@ bursts_7d = texts_out.bursts(
     words="bursts of texts to 15 or more people, in a week",
 )
 texts_out_24h = texts_out.count(
-    "texts_out_24h", within="24h", every="2h", words="texts sent to mobiles in a day"
+    "texts_out_24h", within="24h", every="4h", words="texts sent to mobiles in a day"
 )
 answered_1h = contact_in.replies(
     "answered_1h",
@@ -152,12 +152,12 @@ answer_share_7d = number.ratio(
 )
 
 callers_24h = calls_in.distinct(
-    "callers_24h", "other", within="24h", every="2h", words="different mobiles that called in a day"
+    "callers_24h", "other", within="24h", every="4h", words="different mobiles that called in a day"
 )
 callers_7d = calls_in.distinct(
     "callers_7d", "other", within="7d", every="1d", words="different mobiles that called in a week"
 )
-calls_in_24h = calls_in.count("calls_in_24h", within="24h", every="2h", words="calls from mobiles in a day")
+calls_in_24h = calls_in.count("calls_in_24h", within="24h", every="4h", words="calls from mobiles in a day")
 answered_calls_7d = answered_in.count(
     "answered_calls_7d", within="7d", every="1d", words="answered calls from mobiles in a week"
 )

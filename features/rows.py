@@ -46,8 +46,14 @@ ROW: Final = np.dtype(
         ("age", "u1"),  # code of events.codes.AGE_BANDS, own
         ("other_class", "u1"),  # code of events.codes.NUMBER_CLASSES
         ("shadow", "u1"),  # 1: only keeps state under a new key while tokens are being rotated; never scored
-        ("side", "u1"),  # 0 payer or record's own number, 1 payee or the other number: with `seq`, whose half it is
-        ("sends", "u1"),  # 1: the party at `other` has a row of its own in this event and is told this one's half
+        (
+            "side",
+            "u1",
+        ),  # 0 payer or record's own number, 1 payee or the other number: with `seq`, whose half it is
+        (
+            "sends",
+            "u1",
+        ),  # 1: the party at `other` has a row of its own in this event and is told this one's half
     ]
 )
 

@@ -5,23 +5,27 @@ dropped when a table would otherwise have to grow, and are treated as new from t
 """
 
 import hashlib
+import mmap
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from features.declare import duration
-from features.kernel import PAIR, advance, regrow_pairs, slots_of
+from features.kernel import PAIR, advance, fill_table, free_pairs, regrow_pairs, slots_of
 from features.program import Program
 from features.rows import Rows
 
 ENTITY_LIFETIME: Final = duration("400d")
 """An entity unseen for 13 months is forgotten: the longest retention of unflagged working data."""
 
-_FIRST_ENTITIES: Final = 64
-_FIRST_PAIRS: Final = 256
+_FIRST_ENTITIES: Final = 256
+_FIRST_PAIRS: Final = 1024
 _FULL: Final = 0.5
 """A hash table is enlarged when half full: longer runs of probes cost more than the memory."""
+
+_LARGE: Final = 4 << 20
+"""From this size on, large pages are worth asking for."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -42,7 +46,7 @@ class EntityState:
         self.table_lo = np.zeros(2 * _FIRST_ENTITIES, dtype=np.uint64)
         self.table_slot = np.full(2 * _FIRST_ENTITIES, -1, dtype=np.int32)
         self.state = np.zeros((_FIRST_ENTITIES, self.width), dtype=np.float64)
-        self.pairs = _free_pairs(_FIRST_PAIRS if len(program.relations) else 2)
+        self.pairs = free_pairs(_FIRST_PAIRS if len(program.relations) else 2)
 
     def take(self, rows: Rows, inputs: Floats) -> tuple[Floats, npt.NDArray[np.int64]]:
         """Take rows in their order; gives one row of features for each, and each row's place in the state."""
@@ -91,12 +95,12 @@ class EntityState:
         order = np.flatnonzero(living)
         room = _FIRST_ENTITIES
         while room < len(order) + coming or room < 1.5 * len(order):
-            room *= 2
+            room *= 4  # memory that is not yet used is not yet there, so room is cheap and copying is not
         hi, lo = self._tokens()
         slot_of = np.full(max(self.count, 1), -1, dtype=np.int64)
         slot_of[order] = np.arange(len(order))
-        state = np.zeros((room, self.width), dtype=np.float64)
-        state[: len(order)] = self.state[order]
+        state = _lazy_zeros(room, self.width)
+        state[: len(order)] = self.state[: len(order)] if len(order) == self.count else self.state[order]
         self.state = state
         self.count = len(order)
         self._fill_table(hi[order], lo[order], room)
@@ -107,20 +111,7 @@ class EntityState:
         self.table_hi = np.zeros(2 * room, dtype=np.uint64)
         self.table_lo = np.zeros(2 * room, dtype=np.uint64)
         self.table_slot = np.full(2 * room, -1, dtype=np.int32)
-        mask = np.uint64(2 * room - 1)
-        at = (lo ^ (lo >> np.uint64(32)) ^ hi) & mask
-        todo = np.arange(len(hi))
-        while len(todo):
-            # of the entities that want one free place, the first gets it; the others look one further
-            places, first = np.unique(at[todo], return_index=True)
-            free = self.table_slot[places] < 0
-            placed = todo[first[free]]
-            self.table_slot[at[placed]] = placed
-            self.table_hi[at[placed]], self.table_lo[at[placed]] = hi[placed], lo[placed]
-            left = np.ones(len(todo), dtype=bool)
-            left[first[free]] = False
-            todo = todo[left]
-            at[todo] = (at[todo] + np.uint64(1)) & mask
+        fill_table(hi, lo, self.table_hi, self.table_lo, self.table_slot)
 
     def _grow_pairs(self, slot_of: npt.NDArray[np.int64], coming: int) -> None:
         room = _FIRST_PAIRS
@@ -128,7 +119,7 @@ class EntityState:
             room *= 2
         lifetimes = np.ascontiguousarray(self.program.relations["lifetime"])
         while True:
-            new = _free_pairs(room)
+            new = free_pairs(room)
             used = int(regrow_pairs(self.pairs, new, slot_of, self.state, lifetimes))
             if used + coming <= _FULL * room:
                 break
@@ -148,8 +139,8 @@ class EntityState:
     @property
     def size_bytes(self) -> int:
         """Memory held by this state."""
-        tables = (self.table_hi, self.table_lo, self.table_slot, self.state, self.pairs)
-        return int(sum(t.nbytes for t in tables))
+        tables = (self.table_hi, self.table_lo, self.table_slot, self.pairs)
+        return int(sum(t.nbytes for t in tables)) + self.count * self.width * self.state.itemsize
 
     def dump(self) -> dict[str, npt.NDArray[np.generic]]:
         """The state as plain arrays: what is written to a snapshot's base."""
@@ -175,7 +166,7 @@ class EntityState:
         room = _FIRST_ENTITIES
         while room < self.count:
             room *= 2
-        self.state = np.zeros((room, self.width), dtype=np.float64)
+        self.state = _lazy_zeros(room, self.width)
         self.state[: self.count] = arrays["state"].reshape(self.count, self.width)
         self._fill_table(hi, lo, room)
         held = arrays["pairs"].view(PAIR) if arrays["pairs"].size else np.zeros(0, dtype=PAIR)
@@ -207,7 +198,12 @@ class EntityState:
         return hasher.hexdigest()
 
 
-def _free_pairs(room: int) -> npt.NDArray[np.void]:
-    pairs = np.zeros(room, dtype=PAIR)
-    pairs["slot"] = -1
-    return pairs
+def _lazy_zeros(rows: int, width: int) -> Floats:
+    """Zeros that take memory only where they are touched, in large pages where the system has them."""
+    size = rows * width * 8
+    if size < _LARGE:
+        return np.zeros((rows, width))
+    memory = mmap.mmap(-1, size)
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        memory.madvise(mmap.MADV_HUGEPAGE)
+    return np.frombuffer(memory, dtype=np.float64).reshape(rows, width)
