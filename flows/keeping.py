@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
+from events.ledger import sync_folder
 from flows.errors import FlowError
 from flows.plain import pack, unpack
 from monitoring import metrics
@@ -66,6 +67,12 @@ def patiently(what: str, write: Callable[[], int]) -> int:
         return done
 
 
+def made(folder: Path) -> int:
+    """Make a folder that may be there already."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return 0
+
+
 class Keeper:
     """Keeps one shard's state in a folder; without a folder it keeps nothing."""
 
@@ -81,7 +88,7 @@ class Keeper:
         self.room = 1.0 + stagger
         self._entries: list[Any] = []
         if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)
+            patiently("snapshots", lambda: made(folder))
 
     def add(self, entry: Any) -> None:
         """Note one thing that changed, as plain data."""
@@ -96,6 +103,7 @@ class Keeper:
             data = pack(self._entries)
             self._entries = []
             self.length = patiently("snapshots", lambda: self._append(data))
+            metrics.SNAPSHOT_BYTES.inc(len(data))
         if self.length > max(_LEAST_LOG, self.base_bytes) * self.room:
             self._begin(dump())
         return msgspec.msgpack.encode(
@@ -141,20 +149,25 @@ class Keeper:
 
     def _append(self, data: bytes) -> int:
         path = self._log_path(self.generation)
-        with path.open("r+b" if path.exists() else "w+b") as log:
+        is_new = not path.exists()
+        with path.open("w+b" if is_new else "r+b") as log:
             log.truncate(self.length)
             log.seek(self.length)
             log.write(len(data).to_bytes(8, "little") + data)
             log.flush()
             if self.fsync:
                 os.fdatasync(log.fileno())
-            return log.tell()
+            end = log.tell()
+        if is_new:
+            self._sync_names()
+        return end
 
     def _begin(self, state: Any) -> None:
         """Start a new generation with a base of its own; old ones go once nothing can name them."""
         data = pack(state)
         generation = self.generation + 1
         self.base_bytes = patiently("snapshots", lambda: self._write_base(generation, data))
+        metrics.SNAPSHOT_BYTES.inc(len(data))
         self.generation, self.based, self.length, self.room = generation, True, 0, 1.0
         for old in range(max(0, generation - _KEPT - 2), generation - _KEPT + 1):
             self._base_path(old).unlink(missing_ok=True)
@@ -171,7 +184,13 @@ class Keeper:
             if self.fsync:
                 os.fdatasync(file.fileno())
         part.replace(self._base_path(generation))
+        self._sync_names()
         return len(data)
+
+    def _sync_names(self) -> None:
+        """A new file is not there after a power cut until its folder has been written too."""
+        if self.fsync and self.folder is not None:
+            sync_folder(self.folder)
 
     def _base_path(self, generation: int) -> Path:
         assert self.folder is not None

@@ -9,13 +9,14 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable
+from io import FileIO
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 import msgspec
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
-from alerts.errors import AlertError, StoreUnavailable
+from alerts.errors import StoreUnavailable
 from alerts.record import to_json
 from alerts.store import AlertStore
 from events.rejected import Rejected
@@ -27,6 +28,7 @@ from monitoring import metrics
 _RETRY_S: Final = 0.5
 _PART: Final = "one"
 _MICRO: Final = 1e6
+_REPEATED: Final = "repeated."
 
 
 class Tally(msgspec.Struct):
@@ -46,12 +48,17 @@ class _File:
     """A file of lines that can be cut back to where it was."""
 
     def __init__(self, path: Path | None, length: int) -> None:
-        self.file: BinaryIO | None = None
+        self.file: FileIO | None = None
+        self.path = path
         if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self.file = path.open("r+b" if path.exists() else "w+b")
-            self.file.truncate(length)
-            self.file.seek(length)
+            patiently("output", lambda: self._open(path, length))
+
+    def _open(self, path: Path, length: int) -> int:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("r+b" if path.exists() else "w+b", buffering=0)
+        file.truncate(length)
+        self.file = file
+        return file.seek(length)
 
     def write(self, lines: list[bytes], length: int) -> int:
         """Write lines after `length`; gives the new length."""
@@ -62,15 +69,18 @@ class _File:
         def put() -> int:
             file.truncate(length)
             file.seek(length)
-            file.write(b"".join(line + b"\n" for line in lines))
-            file.flush()
+            rest = memoryview(b"".join(line + b"\n" for line in lines))
+            while rest:
+                rest = rest[file.write(rest) or 0 :]
             return file.tell()
 
         return patiently("output", put)
 
     def sync(self) -> None:
-        if self.file is not None:
-            os.fdatasync(self.file.fileno())
+        """Wait until it is on the disk."""
+        file = self.file
+        if file is not None:
+            patiently("output", lambda: os.fdatasync(file.fileno()) or 0)
 
 
 class _Part(StatefulSinkPartition[Any, bytes]):
@@ -96,8 +106,8 @@ class _Part(StatefulSinkPartition[Any, bytes]):
                 self._write_tally()
 
     def _write_tally(self) -> None:
-        part = self.tally_path.with_suffix(".part")
-        part.write_bytes(msgspec.json.encode(self.tally))
+        part, told = self.tally_path.with_suffix(".part"), msgspec.json.encode(self.tally)
+        patiently("output", lambda: part.write_bytes(told))
         part.replace(self.tally_path)
 
     def snapshot(self) -> bytes:
@@ -183,8 +193,6 @@ class AlertsSink(FixedPartitionedSink[TickDone, bytes]):
                 metrics.pause("store")
                 time.sleep(_RETRY_S)
                 continue
-            except AlertError:
-                raise
             break
         metrics.go_on("store")
         return AlertsPart(store, self._path, self._tally_path, resume_state, self._tell)
@@ -211,6 +219,8 @@ class LettersPart(_Part):
             metrics.REFUSED.labels(stream=stream, reason=reason).inc(number)
         for name, number in cut.counts.items():
             self.tally.counts[name] = self.tally.counts.get(name, 0) + number
+            if name.startswith(_REPEATED):
+                metrics.REPEATS.labels(stream=name.removeprefix(_REPEATED)).inc(number)
 
 
 class LettersSink(FixedPartitionedSink[Cut, bytes]):
