@@ -95,13 +95,15 @@ class Waiting:
         kept: dict[tuple[str, ...], list[Rows]] = {}
         for names in sorted(self.batches):
             parts = self.batches.pop(names)
-            whole = {name: np.concatenate([part[name] for part in parts]) for name in names}
-            now = whole["recorded"] < before
-            if not now.all():
-                kept[names] = [{name: column[~now] for name, column in whole.items()}]
-                whole = {name: column[now] for name, column in whole.items()}
-            if len(whole["event_id"]):
-                due.append(whole)
+            now = np.concatenate([part["recorded"] for part in parts]) < before
+            rows, later = {}, {}
+            for name in names:  # column by column, so that a day is never held twice
+                column = np.concatenate([part.pop(name) for part in parts])
+                rows[name], later[name] = (column, column[:0]) if now.all() else (column[now], column[~now])
+            if len(later["event_id"]):
+                kept[names] = [later]
+            if len(rows["event_id"]):
+                due.append(rows)
         self.batches = kept
         sizes = [len(rows["recorded"]) for rows in due]
         order = (
