@@ -48,6 +48,7 @@ __all__ = ["Input", "LedgerPaused", "Sequencer", "SequencerError", "Tick"]
 TICK_ROWS: Final = 16_384
 HOUR_US: Final = 3_600_000_000
 HORIZON_US: Final = 24 * HOUR_US
+_ANY: Final = 2**60  # microseconds: further than any two times lie apart
 JUMP_US: Final = 30 * 24 * HOUR_US
 """How far ahead of both its neighbours a row's `recorded_ts` may be: beyond that it is a broken clock."""
 
@@ -749,7 +750,9 @@ class Sequencer:
                 line_limit=self._line_limit,
                 stdin=self._stdin,
             )
-            self._heads.append(_Head(index, spec, reader, self._door, place, self._jump_us))
+            # what people decide is stamped by this machine, and may come months after the records it is about
+            jump_us = _ANY if spec.stream == "control" else self._jump_us
+            self._heads.append(_Head(index, spec, reader, self._door, place, jump_us))
 
     # -------------------------------------------------------------------------------------------------- ticks
     @property

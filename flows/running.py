@@ -28,6 +28,7 @@ from events.ledger import Ledger
 from events.readers import Input
 from events.sequencer import Sequencer
 from features.rows import Entity
+from flows import controls
 from flows.dataflow import build, plan_of
 from flows.errors import FlowError
 from flows.settings import Settings, key_ring
@@ -163,6 +164,7 @@ def _prepared(options: RunOptions, settings: Settings) -> _Folders:
         for old in (folders.run / "ends").glob("*.json"):
             old.unlink()
     (folders.run / "ends").mkdir(parents=True, exist_ok=True)
+    controls.folder_of(options.data).mkdir(parents=True, exist_ok=True)
     key_ring(settings)
     if folders.engine is not None and not list(folders.engine.glob("*.sqlite3")):
         folders.engine.mkdir(parents=True, exist_ok=True)
@@ -239,7 +241,8 @@ def _sequencer(
 
 
 def _inputs(options: RunOptions) -> list[Input]:
-    return [
+    decisions = Input("control", str(controls.folder_of(options.data)), controls.SOURCE, options.follow)
+    return [decisions] + [
         Input(stream, where, _feed(stream, where), options.follow)
         for stream in STREAMS
         for where in options.inputs.get(stream, ())

@@ -1,16 +1,18 @@
 """The sequencer as a Bytewax source: one partition that emits split ticks and resumes where it was."""
 
+import os
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from pathlib import Path
+from typing import Any, Final, Protocol
 
 import msgspec
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
-from events.ledger import LedgerPaused
+from events.ledger import LedgerPaused, Tick
 from events.rejected import Rejected
-from events.sequencer import Sequencer
+from flows.controls import refused
 from flows.split import Split, Splitter
 from monitoring import metrics
 
@@ -18,6 +20,7 @@ PART: Final = "sequencer"
 _IDLE: Final = timedelta(milliseconds=2)
 _PAUSE: Final = timedelta(seconds=1)
 _PAUSED_FOR: Final = "ledger"
+_WEIGH_S: Final = 10.0
 
 
 class Cut(msgspec.Struct, frozen=True):
@@ -36,18 +39,59 @@ class _Kept(msgspec.Struct, frozen=True, array_like=True):
     splitter: bytes
 
 
+class Ticks(Protocol):
+    """Where ticks come from: the sequencer, or a ledger that is read again."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether there will never be another."""
+
+    def next_tick(self) -> Tick | None:
+        """The next tick; nothing for now, or for good when finished."""
+
+    def snapshot(self) -> bytes:
+        """Where it is."""
+
+    def close(self) -> None:
+        """Let go of what is open."""
+
+
+class Watch:
+    """What the source looks at before each tick: whether to stop. Made anew by each process."""
+
+    def __init__(self) -> None:
+        self.stopping = False
+
+    def stop(self, *_: Any) -> None:
+        """No more ticks: what was taken is worked through, a last snapshot is written, the flow ends."""
+        self.stopping = True
+
+
 class SequencerPart(StatefulSourcePartition[Cut, bytes]):
     """The one partition."""
 
-    def __init__(self, sequencer: Sequencer, splitter: Splitter, *, keeps: bool) -> None:
+    def __init__(
+        self,
+        sequencer: Ticks,
+        splitter: Splitter,
+        *,
+        keeps: bool,
+        watch: Watch | None = None,
+        ledger: Path | None = None,
+    ) -> None:
         self.sequencer = sequencer
         self.keeps = keeps
         self.splitter = splitter
+        self.watch = watch or Watch()
+        self.ledger = ledger
         self._awake: datetime | None = None
+        self._weighed = 0.0
 
     def next_batch(self) -> list[Cut]:
         """The next tick; nothing when there is none just now, or while the ledger cannot be written."""
         self._awake = None
+        if self.watch.stopping:
+            raise StopIteration
         started = time.perf_counter()
         try:
             tick = self.sequencer.next_tick()
@@ -63,8 +107,9 @@ class SequencerPart(StatefulSourcePartition[Cut, bytes]):
             return []
         split = self.splitter.split(tick, time.time())
         metrics.STEP_SECONDS.labels(step="door").observe(time.perf_counter() - started)
+        metrics.ROWS.labels(step="door").inc(tick.height)
         events = {stream: frame.height for stream, frame in tick.rows.items() if frame.height}
-        return [Cut(tick.number, split, tick.rejected, tick.counts, events)]
+        return [Cut(tick.number, split, (*tick.rejected, *refused(tick)), tick.counts, events)]
 
     def next_awake(self) -> datetime | None:
         """When to look again."""
@@ -72,6 +117,8 @@ class SequencerPart(StatefulSourcePartition[Cut, bytes]):
 
     def snapshot(self) -> bytes:
         """Where the sequencer is; nothing where nothing is kept (the engine asks all the same)."""
+        metrics.EPOCH.inc()
+        self._weigh()
         if not self.keeps:
             return b""
         while True:
@@ -81,7 +128,16 @@ class SequencerPart(StatefulSourcePartition[Cut, bytes]):
                 metrics.pause(_PAUSED_FOR)
                 time.sleep(_PAUSE.total_seconds())
                 continue
+            metrics.go_on(_PAUSED_FOR)
             return msgspec.msgpack.encode(kept)
+
+    def _weigh(self) -> None:
+        """Say now and then how large the ledger is."""
+        now = time.monotonic()
+        if self.ledger is not None and now - self._weighed > _WEIGH_S and self.ledger.is_dir():
+            self._weighed = now
+            with os.scandir(self.ledger) as entries:
+                metrics.LEDGER_BYTES.set(sum(entry.stat().st_size for entry in entries))
 
     def close(self) -> None:
         """Let go of the files."""
@@ -92,11 +148,19 @@ class SequencerSource(FixedPartitionedSource[Cut, bytes]):
     """All inputs in one order."""
 
     def __init__(
-        self, make: Callable[[bytes | None], Sequencer], splitter: Callable[[], Splitter], *, keeps: bool
+        self,
+        make: Callable[[bytes | None], Ticks],
+        splitter: Callable[[], Splitter],
+        *,
+        keeps: bool,
+        watch: Watch | None = None,
+        ledger: Path | None = None,
     ) -> None:
         self._make = make
         self._splitter = splitter
         self._keeps = keeps
+        self._watch = watch
+        self._ledger = ledger
 
     def list_parts(self) -> list[str]:
         """The one partition."""
@@ -108,6 +172,13 @@ class SequencerSource(FixedPartitionedSource[Cut, bytes]):
         splitter = self._splitter()
         if kept is not None:
             splitter.restore(kept.splitter)
-        return SequencerPart(
-            self._make(None if kept is None else kept.sequencer), splitter, keeps=self._keeps
-        )
+        ticks = self._opened(None if kept is None else kept.sequencer)
+        return SequencerPart(ticks, splitter, keeps=self._keeps, watch=self._watch, ledger=self._ledger)
+
+    def _opened(self, snapshot: bytes | None) -> Ticks:
+        while True:
+            try:
+                return self._make(snapshot)
+            except LedgerPaused:
+                metrics.pause(_PAUSED_FOR)
+                time.sleep(_PAUSE.total_seconds())

@@ -15,6 +15,7 @@ import polars as pl
 
 from events.ledger import Tick
 from features.rows import SUBJECTS, Entity, Role, Rows
+from flows.controls import fault
 from flows.errors import FlowError
 from flows.roles import role_rows
 
@@ -198,5 +199,6 @@ def _rules(tick: Tick) -> tuple[Rule, ...]:
         for seq, ts, kind, detector, body in control.select(
             "seq", "recorded_ts", "kind", "detector", "body"
         ).iter_rows():
-            rules.append(Rule(seq, ts, kind, detector, body))
+            if fault(kind, detector, body) is None:  # the others become dead letters at the source
+                rules.append(Rule(seq, ts, kind, detector, body))
     return tuple(sorted(rules, key=lambda rule: rule.seq))

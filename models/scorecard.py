@@ -104,6 +104,10 @@ class Scorecard:
         _score(values, self._lows, self._highs, self._logs, self._weights, self.version.intercept, out)
         return out
 
+    def score_one(self, values: Mapping[str, float]) -> float:
+        """The score of one row of raw feature values."""
+        return float(self.score(np.array([[values[s.feature] for s in self.signals]], dtype=np.float64))[0])
+
     def strengths(self, values: Mapping[str, float]) -> dict[str, float]:
         """How strong each signal is for one row."""
         return {s.feature: s.strength(values[s.feature]) for s in self.signals}

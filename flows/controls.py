@@ -1,0 +1,306 @@
+"""From people's decisions to the flow: each becomes control rows, which take effect at a place in the one order.
+
+The store is the truth of what was decided. `publish` brings the control input up to it: every decision that has no row
+there yet gets one, which ends its episode, and where it teaches a detector's scorecard a second one with the new
+weights. A crash between the two is made good by whoever publishes next; publishing again changes nothing.
+
+Kept in the data folder: `control/decisions.ndjson`, which flows read and follow, and `models/<detector>.json`, the
+lineage of each scorecard with every lesson.
+"""
+
+import fcntl
+import json
+import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from alerts.outcomes import OUTCOMES, Decision
+from alerts.record import Alert, when_text
+from alerts.store import AlertStore
+from detectors.base import Detector
+from detectors.discovery import detector
+from detectors.errors import DetectorError
+from events.frames import column
+from events.ledger import Tick
+from events.rejected import Rejected, Where, digest_of
+from flows.errors import FlowError
+from models.errors import ModelError
+from models.learning import Lesson, Lineage, begun, checked, taught, untaught
+from models.scorecard import Scorecard, Weights
+
+FOLDER: Final = "control"
+FILE: Final = "decisions.ndjson"
+MODELS: Final = "models"
+SOURCE: Final = "linewatch.decisions"
+NOT_OBEYED: Final = "not_obeyed"
+"""Why a control row becomes a dead letter that the door had let in: the flow cannot do what it says."""
+_LOCK: Final = ".lock"  # readers leave files alone whose names begin with a dot
+
+TEACHES: Final = {"confirmed": True, "innocent": False}
+NOT_TAUGHT: Final = ("supplier_error", "test_traffic")
+"""Reasons that say the records were wrong and not the detector: learning from them would teach it to look away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What one decision set off: the version now in force where it taught something, and whether it is held back."""
+
+    decision: Decision
+    detector: str
+    version: str | None = None
+    held_back: bool = False
+
+
+def folder_of(data: Path) -> Path:
+    """Where control rows are, in a data folder."""
+    return data / FOLDER
+
+
+def publish(store: AlertStore, data: Path) -> tuple[Effect, ...]:
+    """Give every decision that has none its control rows, and let it teach.
+
+    Raises:
+        FlowError: the folder cannot be written, or a lineage is not usable; nothing is lost, publish again.
+    """
+    try:
+        with _alone(data):
+            return tuple(_publish(store, data))
+    except (OSError, ModelError, msgspec.MsgspecError) as problem:
+        raise FlowError(
+            f"the decision is recorded, but did not reach the flow: {problem}. Mend that; the next decision takes this "
+            "one along"
+        ) from problem
+
+
+def _publish(store: AlertStore, data: Path) -> Iterator[Effect]:
+    rows = _Rows(folder_of(data) / FILE)
+    for decision in store.decisions():
+        if rows.has(decision):
+            continue
+        alert = store.revision(decision.alert_id, decision.revision)
+        lineage = _learnt(data, decision, alert)
+        effect, body = Effect(decision, alert.detector), None
+        if lineage is not None:
+            weights = lineage.in_force
+            if weights.version != rows.active.get(alert.detector, lineage.expert.version):
+                body = {"weights": msgspec.to_builtins(weights)}
+            if body is not None or any(one.alert_id == alert.alert_id for one in lineage.lessons):
+                effect = Effect(decision, alert.detector, weights.version, lineage.is_held_back)
+        rows.add(decision, alert, body)
+        yield effect
+
+
+def _learnt(data: Path, decision: Decision, alert: Alert) -> Lineage | None:
+    """The lineage of the alert's detector after the decision, kept; nothing when that version learns no more."""
+    try:
+        about = detector(alert.detector)
+    except DetectorError:
+        return None
+    if alert.detector_version != str(about.version):
+        return None
+    before = lineage_of(data, about)
+    after = _after(before, about, decision, alert)
+    if after != before:
+        _keep(data / MODELS / f"{about.id}.json", after)
+    return after
+
+
+def _keep(path: Path, lineage: Lineage) -> None:
+    """Put a lineage in place; that of an earlier version of the detector stays beside it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and (old := _read(path)).detector_version != lineage.detector_version:
+        path.replace(path.with_name(f"{lineage.detector}.{old.detector_version}.json"))
+    _write_whole(path, msgspec.json.format(msgspec.json.encode(lineage), indent=1) + b"\n")
+
+
+def _after(lineage: Lineage, about: type[Detector], decision: Decision, alert: Alert) -> Lineage:
+    right = TEACHES.get(decision.outcome or "")
+    if right is None or decision.reason in NOT_TAUGHT:
+        return untaught(lineage, about.signals, alert.alert_id)
+    lesson = Lesson(
+        alert_id=alert.alert_id,
+        at=decision.at,
+        right=right,
+        scored_by=alert.model_version,
+        values=dict(alert.assessment.features),
+    )
+    return taught(lineage, about.signals, lesson)
+
+
+def lineage_of(data: Path, about: type[Detector]) -> Lineage:
+    """The lineage of a detector's scorecard as it stands; a new one when this version has none yet.
+
+    Raises:
+        ModelError: the kept lineage is not usable.
+    """
+    path = data / MODELS / f"{about.id}.json"
+    if path.exists():
+        kept = _read(path)
+        if kept.detector_version == about.version:
+            return checked(kept, about.signals)
+    return begun(about.id, about.version, about.scorecard())
+
+
+def _read(path: Path) -> Lineage:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Lineage)
+    except msgspec.MsgspecError as wrong:
+        raise ModelError(
+            f"{path} is no lineage ({wrong}): put it back as it was, or move it away to begin again from the expert's "
+            "weights"
+        ) from wrong
+
+
+class _Rows:
+    """The control file: which decisions have their rows, which version each detector was last given, and adding."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.active: dict[str, str] = {}
+        self._known: set[str] = set()
+        self._whole = True  # whether the file ends with a line's end
+        if path.exists():
+            self._look(path.read_bytes())
+
+    def _look(self, raw: bytes) -> None:
+        self._whole = raw.endswith(b"\n") or not raw
+        for line in raw.split(b"\n"):
+            try:
+                row = msgspec.json.decode(line)
+                self._known.add(row["event_id"])
+                if row["kind"] == "activate":
+                    self.active[row["detector"]] = row["body"]["weights"]["version"]
+            except (msgspec.DecodeError, KeyError, TypeError):
+                continue  # not ours to judge: the flow refuses it with a reason
+
+    def has(self, decision: Decision) -> bool:
+        """Whether a decision has its rows. Its own is written last, so that one has all."""
+        return _event_id("decision", decision) in self._known
+
+    def add(self, decision: Decision, alert: Alert, weights: dict[str, Any] | None) -> None:
+        """Write a decision's rows, on the disk when this returns."""
+        made = []
+        if weights is not None:
+            made.append(_row("activate", decision, alert.detector, weights))
+            self.active[alert.detector] = weights["weights"]["version"]
+        if decision.status == "snoozed":
+            snooze = {"subject": alert.subject.name, "until": decision.until}
+            made.append(_row("snooze", decision, alert.detector, snooze))
+        made.append(_row("decision", decision, alert.detector, _decided(decision)))
+        text = b"".join(json.dumps(row, sort_keys=True).encode() + b"\n" for row in made)
+        if not self._whole:
+            text = b"\n" + text  # half a line from a crash is refused by itself and takes nothing with it
+        with self.path.open("ab") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        self._whole = True
+        self._known.add(str(made[-1]["event_id"]))
+
+
+def _decided(decision: Decision) -> dict[str, Any]:
+    return {
+        "alert_id": decision.alert_id,
+        "outcome": decision.outcome,
+        "revision": decision.revision,
+        "reason": decision.reason,
+        "role": decision.role,
+        "by": decision.by,
+    }
+
+
+def _event_id(kind: str, decision: Decision) -> str:
+    return f"{kind}:{decision.alert_id}:{decision.at:x}"
+
+
+def _row(kind: str, decision: Decision, about: str, body: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "event_id": _event_id(kind, decision),
+        "ts": when_text(decision.at),
+        "source": SOURCE,
+        "kind": kind,
+        "detector": about,
+        "body": body,
+    }
+
+
+@contextmanager
+def _alone(data: Path) -> Iterator[None]:
+    """One writer at a time."""
+    folder = folder_of(data)
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / _LOCK).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _write_whole(path: Path, raw: bytes) -> None:
+    """Put a file in place whole or not at all."""
+    draft = path.with_suffix(".tmp")
+    with draft.open("wb") as file:
+        file.write(raw)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+
+
+# ------------------------------------------------------------------------------------------------ taken by the flow
+
+
+def refused(tick: Tick) -> tuple[Rejected, ...]:
+    """The control rows of a tick that cannot be obeyed, as dead letters."""
+    found = []
+    for source, kind, about, body in _of(tick, "source", "kind", "detector", "body"):
+        wrong = fault(kind, about, body)
+        if wrong is not None:
+            digest = digest_of(str(body).encode())
+            found.append(Rejected(source, "control", NOT_OBEYED, f"body: {wrong}", digest, Where()))
+    return tuple(found)
+
+
+def _of(tick: Tick, *columns: str) -> list[tuple[Any, ...]]:
+    control = tick.rows.get("control")
+    return [] if control is None else control.select(column(control, "control", c) for c in columns).rows()
+
+
+def fault(kind: str, about: str, body: str) -> str | None:
+    """What is wrong with a control row, if anything: one that cannot be obeyed must not reach what scores."""
+    try:
+        plain = json.loads(body or "{}")
+    except ValueError:
+        return "the body is not JSON"
+    if not isinstance(plain, dict):
+        return "the body is not an object"
+    try:
+        return _fault(kind, about, plain)
+    except (DetectorError, ModelError, msgspec.ValidationError) as wrong:
+        return str(wrong)
+
+
+def _fault(kind: str, about: str, body: dict[str, Any]) -> str | None:
+    if kind == "activate":
+        weights = msgspec.convert(body.get("weights"), Weights)
+        known = detector(about)
+        Scorecard(known.signals, weights)
+        numbers = (weights.intercept, *weights.weights.values())
+        if not weights.version.startswith(f"{known.id}-{known.version}."):
+            return f"{weights.version} is no version of {known.id} {known.version}"
+        return None if all(map(math.isfinite, numbers)) else "a weight is not a number"
+    if kind == "threshold":
+        detector(about)
+        threshold = body.get("threshold")
+        sound = isinstance(threshold, int | float) and 0.0 < threshold < 1.0
+        return None if sound else "a threshold lies between 0 and 1"
+    if kind == "decision":
+        sound = isinstance(body.get("alert_id"), str) and body.get("outcome") in (*OUTCOMES, None)
+        return None if sound else f"a decision names an alert and one of {', '.join(OUTCOMES)}"
+    if kind == "snooze":
+        sound = ":" in str(body.get("subject")) and isinstance(body.get("until"), int)
+        return None if sound else "a snooze names a subject as kind:token, and until when in microseconds"
+    return None
