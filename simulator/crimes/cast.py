@@ -76,7 +76,7 @@ class Cast:
         self._phones.append(
             {
                 "text": self._text(text), "kind": 0, "owner": owner, "business": NONE,
-                "operator": int(rng.integers(self.world.parameters.operators)), "prepaid": int(prepaid),
+                "operator": self._operator(rng), "prepaid": int(prepaid),
                 "activated": activated, "sim": self.issue(),
                 "handset": self.handset(rng, smart=smart) if handset is None else handset,
                 "smart": int(smart), "cell": cell, "joined": activated, "known": int(known),
@@ -113,7 +113,7 @@ class Cast:
         self._accounts.append(
             {
                 "kind": ACCOUNT_KINDS.index(kind), "holder": holder, "joint": NONE, "business": NONE,
-                "bank": int(rng.integers(self.world.parameters.banks)) if bank is None else bank,
+                "bank": self._bank(rng) if bank is None else bank,
                 "opened": self.world.calendar.first + int(np.floor(day - age_days)), "dormant": int(dormant),
                 "balance": balance, "phone": int(people.phone[holder]) if phone is None else phone,
                 "age_band": int(people.age_band[holder]), "force": int(people.force[holder]),
@@ -133,6 +133,15 @@ class Cast:
             }
         )  # fmt: skip
         return self._first_account + len(self._accounts) - 1
+
+    def _operator(self, rng: np.random.Generator) -> int:
+        """An operator, by how many subscribers it has."""
+        return int(self.world.phones.operator[int(rng.integers(self.world.subscribers))])
+
+    def _bank(self, rng: np.random.Generator) -> int:
+        """A bank, by how many customers it has."""
+        account = int(rng.choice(self.world.people.account))
+        return int(self.world.accounts.bank[account]) if account >= 0 else 0
 
     def _text(self, text: str | None) -> int:
         if text is None:

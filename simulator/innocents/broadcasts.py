@@ -54,6 +54,10 @@ TRADES: Final[dict[str, Ranges]] = {
 }  # fmt: skip
 
 
+TREE: Final[Ranges] = {"per_100k": log(0.8, 4), "people": log(60, 400), "width": of(3, 10)}
+"""A school's chain of messages."""
+
+
 @dataclass(slots=True)
 class Sender:
     """One of them: a phone, a list, habits."""
@@ -237,7 +241,5 @@ def mechanisms(parameters: Parameters) -> list[Mechanism]:
     found: list[Mechanism] = [
         Broadcasts(name, 30 + place, ranges) for place, (name, ranges) in enumerate(TRADES.items())
     ]
-    trees = SchoolTrees(
-        "school_closure", 39, {"per_100k": log(0.8, 4), "people": log(60, 400), "width": of(3, 10)}
-    )
+    trees = SchoolTrees("school_closure", 39, TREE)
     return [*found, trees]

@@ -26,6 +26,7 @@ from simulator.identifiers import RESERVED
 from simulator.simulation import Simulation, simulate
 from simulator.spreads import drawn, spreads
 
+PAGE = Path(__file__).parents[2] / "docs" / "simulator-crimes.md"
 START = date(2026, 3, 2)
 PARAMETERS = {
     "county_lines": LineParameters, "wangiri": WangiriParameters, "revenue_share": RevenueShareParameters,
@@ -118,6 +119,24 @@ def test_every_parameter_has_a_range_and_a_source(name: str) -> None:
     worlds: list[Any] = [drawn(PARAMETERS[name], seed, name, {}, {}) for seed in range(6)]
     varies = [p for p in ranges if len({getattr(world, p) for world in worlds}) > 1]
     assert len(varies) >= len([p for p, s in ranges.items() if s.low < s.high])
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.4g}" if value < 1_000 else f"{value:,.0f}"
+
+
+@pytest.mark.parametrize("name", NAMES["crimes"])
+def test_the_page_on_crimes_states_every_range_and_its_origin(name: str) -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    for parameter, spread in spreads(PARAMETERS[name]).items():
+        shape = " (log)" if spread.shape == "log" else ""
+        span = f"{_figure(spread.low)} to {_figure(spread.high)}{shape}"
+        assert f"| `{parameter}` | {span} | {spread.origin} | {spread.source} |" in page
+
+
+@pytest.mark.parametrize("name", NAMES["innocents"])
+def test_the_page_on_crimes_names_every_look_alike(name: str) -> None:
+    assert f"| `{name}` |" in PAGE.read_text(encoding="utf-8")
 
 
 def test_an_unknown_mechanism_in_a_scenario_is_refused() -> None:
