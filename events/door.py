@@ -114,6 +114,10 @@ class Door:
         self._previous = None if keys.previous is None else Hasher(keys.previous.secret)
         self._plain = Hasher(b"")
 
+    def take_until(self, latest: int) -> None:
+        """From now on refuse what lies after this instant: a flow that runs for days moves its bound along."""
+        self._latest = latest
+
     def decode(self, stream: str, chunk: bytes | pl.DataFrame, *, source: str, where: Where) -> Decoded:
         """The frame of a chunk: whole lines of NDJSON, or rows of a Parquet file; never raises for bad data.
 

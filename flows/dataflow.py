@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,7 +20,7 @@ from features.plan import Plan, make_plan
 from features.rows import Entity
 from features.state import EntityState
 from flows.first_pass import FirstPass, Half, Halves
-from flows.keeping import Keeper, name_in
+from flows.keeping import Keeper, name_in, patiently
 from flows.national_hop import NationalHop, TickDone
 from flows.second_pass import Scored, SecondPass
 from flows.shard_names import shard_names, shard_of
@@ -48,6 +48,7 @@ class _Hop(StatefulBatchLogic[Any, Any, bytes]):
     def __init__(self, made: "Made", manifest: bytes | None) -> None:
         self.made = made
         self.name = ""
+        self.measured: dict[str, Sizes] = {}
         if manifest:
             self._open(name_in(manifest), manifest)
 
@@ -57,6 +58,7 @@ class _Hop(StatefulBatchLogic[Any, Any, bytes]):
         self.begin(name)
         base, entries = self.keeper.resume(manifest)
         self.go_on(base, entries)
+        self.measured = {e: Sizes(late=s.late) for e, s in self.sizes().items()}  # counted before the restart
 
     def begin(self, name: str) -> None:
         """Start with nothing."""
@@ -90,6 +92,7 @@ class _Hop(StatefulBatchLogic[Any, Any, bytes]):
 
     def snapshot(self) -> bytes:
         """Write what changed; give where it is."""
+        self.measure()
         if self.keeper.folder is None:
             return b""
         started = time.perf_counter()
@@ -100,9 +103,46 @@ class _Hop(StatefulBatchLogic[Any, Any, bytes]):
     def on_eof(self) -> tuple[list[Any], bool]:
         """Leave a word on what is known, for whoever asks."""
         if self.made.ends is not None and self.name:
-            self.made.ends.mkdir(parents=True, exist_ok=True)
-            (self.made.ends / f"{self.name}.json").write_text(json.dumps(self.end(), sort_keys=True))
+            patiently("output", lambda: self._leave(self.made.ends, json.dumps(self.end(), sort_keys=True)))
         return [], False
+
+    def _leave(self, folder: Path | None, word: str) -> int:
+        assert folder is not None
+        folder.mkdir(parents=True, exist_ok=True)
+        return (folder / f"{self.name}.json").write_text(word)
+
+    def sizes(self) -> dict[str, "Sizes"]:
+        """How much is remembered, by kind of entity."""
+        return {}
+
+    def measure(self) -> None:
+        """Publish how much is remembered: what changed since this was last done, for the numbers are sums."""
+        for entity, now in self.sizes().items():
+            before = self.measured.get(entity, _NOTHING)
+            metrics.STATE_ENTITIES.labels(entity=entity).inc(now.entities - before.entities)
+            metrics.STATE_BYTES.labels(entity=entity).inc(now.size_bytes - before.size_bytes)
+            metrics.LATE.labels(step=self.step, entity=entity).inc(max(0, now.late - before.late))
+            self.measured[entity] = now
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How much one shard remembers of one kind of entity, and how many rows came too late for it."""
+
+    entities: int = 0
+    size_bytes: int = 0
+    late: int = 0
+
+
+_NOTHING: Final = Sizes()
+
+
+def _sizes_of(states: dict[Entity, EntityState], *, counts: bool) -> dict[str, Sizes]:
+    """Both passes know a subject: it is counted in the first, its memory and what is late for it in both."""
+    return {
+        e.name.lower(): Sizes(state.count if counts else 0, state.size_bytes, state.late)
+        for e, state in states.items()
+    }
 
 
 def _sizes(states: dict[Entity, EntityState]) -> dict[str, Any]:
@@ -128,7 +168,11 @@ class _First(_Hop):
     def take(self, value: Share) -> list[tuple[int, Halves]]:
         if self.keeper.folder is not None:
             self.keeper.add({"tick": value.tick, "rows": {e.name: rows for e, rows in value.rows.items()}})
+        metrics.ROWS.labels(step=self.step).inc(sum(len(rows) for rows in value.rows.values()))
         return list(self.work.take(value).items())
+
+    def sizes(self) -> dict[str, Sizes]:
+        return _sizes_of(self.work.states, counts=True)
 
     def dump(self) -> Any:
         return self.work.dump()
@@ -166,8 +210,26 @@ class _Second(_Hop):
         else:
             if keeping:
                 self.keeper.add(_halves_out(value))
+            metrics.ROWS.labels(step=self.step).inc(value.count)
             done = self.work.take(value)
         return [item for by_shard in done for item in by_shard.items()]
+
+    def sizes(self) -> dict[str, Sizes]:
+        return _sizes_of(self.work.states, counts=False)
+
+    def measure(self) -> None:
+        super().measure()
+        for scorers in self.work.scorers.values():
+            for scorer in scorers:
+                self._say_version(scorer.detector.id, scorer.card.version.version)
+
+    def _say_version(self, detector: str, version: str) -> None:
+        before = self.made.versions.get(detector)
+        if before != version:
+            if before is not None:
+                metrics.MODEL.labels(detector=detector, version=before).set(0)
+            metrics.MODEL.labels(detector=detector, version=version).set(1)
+            self.made.versions[detector] = version
 
     def dump(self) -> Any:
         return self.work.dump()
@@ -270,6 +332,8 @@ class Made:
     digests: bool
     fsync: bool
     data_class: str
+    versions: dict[str, str] = field(default_factory=dict)
+    """Which version of each detector's model was last said to score."""
 
     def keeper(self, name: str) -> Keeper:
         """Keeps one shard; the shards' first bases are staggered over two epochs' worth of log."""

@@ -52,13 +52,18 @@ def name_in(manifest: bytes) -> str:
     return msgspec.msgpack.decode(manifest, type=Manifest).name
 
 
+def is_passing(trouble: OSError) -> bool:
+    """Whether it is worth waiting for: a disk that is full or fails for the moment, not a folder that is not there."""
+    return trouble.errno in _PASSING
+
+
 def patiently(what: str, write: Callable[[], int]) -> int:
     """Do a write, and when the disk is full or fails for the moment, say so and try again until it works."""
     while True:
         try:
             done = write()
         except OSError as trouble:
-            if trouble.errno not in _PASSING:
+            if not is_passing(trouble):
                 raise
             metrics.pause(what)
             time.sleep(_RETRY_S)

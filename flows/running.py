@@ -1,5 +1,6 @@
 """Running the flow: once over files (replay), or without end and supervised (run)."""
 
+import fcntl
 import json
 import os
 import resource
@@ -10,8 +11,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -31,9 +32,10 @@ from features.rows import Entity
 from flows import controls
 from flows.dataflow import build, plan_of
 from flows.errors import FlowError
+from flows.keeping import is_passing
 from flows.settings import Settings, key_ring
 from flows.sinks import AlertsSink, LettersSink, Tally
-from flows.source import SequencerSource
+from flows.source import LedgerTicks, SequencerSource, Watch
 from flows.split import Splitter
 from monitoring import metrics, processes
 from monitoring.exposition import Exposition
@@ -42,11 +44,17 @@ from places.forces import forces
 _HOUR_US: Final = 3_600_000_000
 _DAY: Final = timedelta(days=1)
 _REPLAY_EPOCH_S: Final = 10.0
-_STOP_S: Final = 10.0
+_STOP_S: Final = 30.0
 _RESTART_S: Final = 1.0
 _HEALTHY_S: Final = 30.0
 _MOST_FAILURES: Final = 5
 _LOOK_S: Final = 0.2
+_ORPHAN_S: Final = 0.5
+_ROOM_BYTES: Final = 1 << 20
+"""So much must go onto the recovery folder's disk before the processes are started there again."""
+_LOCK: Final = ".lock"
+_DROPPED: Final = "dropped."
+_FIRST: Final = "one-"
 
 
 class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,15 +128,38 @@ def replay(options: RunOptions, on_progress: Callable[[Progress], None] | None =
     """
     started = time.monotonic()
     settings = Settings()
-    folders = _prepared(options, settings)
-    count = options.processes or 1
-    metrics.READY.set(1)
-    if count == 1:
+    with _alone(options):
+        folders = _prepared(options, settings)
+        count = options.processes or 1
+        metrics.READY.set(1)
+        if count == 1:
+            teller = None if on_progress is None else _Teller(on_progress, started)
+            _work(options, settings, folders, [], 0, teller, Watch())
+        else:
+            _cluster_once(options, settings, folders, count, on_progress, started)
+        return _summary(folders, time.monotonic() - started)
+
+
+def replay_ledger(
+    ledger: Path, options: RunOptions, on_progress: Callable[[Progress], None] | None = None
+) -> Summary:
+    """Run the ticks of a ledger through the flow again, in one process, from the first that is kept.
+
+    With the whole ledger the alerts are those of the run that wrote it, byte for byte. That run must stand still, and
+    `options.data` be another folder than its own; the inputs in the options are not read.
+    """
+    started = time.monotonic()
+    settings = Settings()
+    options = msgspec.structs.replace(options, recovery=None, inputs={}, follow=False)
+    with _alone(options):
+        folders = _prepared(options, settings)
+        metrics.READY.set(1)
         teller = None if on_progress is None else _Teller(on_progress, started)
-        _work(options, settings, folders, [], 0, teller)
-    else:
-        _cluster_once(options, settings, folders, count, on_progress, started)
-    return _summary(folders, time.monotonic() - started)
+        source = SequencerSource(
+            lambda _: LedgerTicks(Ledger(ledger, fsync="never")), lambda: _splitter(settings), keeps=False
+        )
+        _flow_of(source, options, settings, folders, [], 0, teller)
+        return _summary(folders, time.monotonic() - started)
 
 
 def run(options: RunOptions) -> None:
@@ -139,28 +170,53 @@ def run(options: RunOptions) -> None:
     """
     settings = Settings()
     options = _lasting(options, settings)
-    folders = _prepared(options, settings)
-    supervisor = _Supervisor(options, settings, folders)
-    supervisor.run()
+    with _alone(options):
+        folders = _prepared(options, settings)
+        supervisor = _Supervisor(options, settings, folders)
+        supervisor.run()
 
 
 def _lasting(options: RunOptions, settings: Settings) -> RunOptions:
     """A run keeps a ledger and recovers, whether or not it was told where."""
+    ledger = settings.ledger if options.ledger is None else options.ledger
+    if options.follow and not ledger:
+        raise FlowError(
+            "a run that follows its input cannot recover without the ledger: leave the setting `ledger` on, or use "
+            "replay for files that are whole"
+        )
     return msgspec.structs.replace(
         options,
         recovery=options.recovery or options.data / "recovery",
         processes=options.processes or settings.processes,
-        ledger=settings.ledger if options.ledger is None else options.ledger,
+        ledger=ledger,
     )
+
+
+@contextmanager
+def _alone(options: RunOptions) -> Iterator[None]:
+    """One flow at a time in a folder: two would write over each other's state.
+
+    Raises:
+        FlowError: there is one at work already.
+    """
+    folder = _Folders.of(options).run
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / _LOCK).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as held:
+            raise FlowError(
+                f"another flow is at work in {folder.parent}: stop it first, or use another folder"
+            ) from held
+        yield
 
 
 def _prepared(options: RunOptions, settings: Settings) -> _Folders:
     """Make the folders, and the key if there is none, before any process needs them."""
     folders = _Folders.of(options)
     if folders.engine is None:
-        for old in folders.run.glob("*"):
-            if old.is_file():
-                old.unlink()
+        for old in folders.run.glob("*.json"):
+            old.unlink()
         for old in (folders.run / "ends").glob("*.json"):
             old.unlink()
     (folders.run / "ends").mkdir(parents=True, exist_ok=True)
@@ -182,15 +238,36 @@ def _work(
     addresses: list[str],
     process: int,
     tell: "_Teller | None",
+    watch: Watch,
 ) -> None:
     """This process's part of the flow, to the end of the input."""
-    wanted = frozenset(plan_of(all_detectors()).first)
     ledger_folder = options.data / "ledger" if options.ledger else None
+    door = make_door(settings, bound=options.bound)
+    if options.follow and options.bound:
+        watch.before = lambda: door.take_until(_tomorrow())
     source = SequencerSource(
-        lambda snapshot: _sequencer(options, settings, folders, ledger_folder, snapshot),
-        lambda: Splitter(settings.shards, wanted),
+        lambda snapshot: _sequencer(options, settings, folders, ledger_folder, snapshot, door),
+        lambda: _splitter(settings),
         keeps=folders.door is not None,
+        watch=watch,
+        ledger=ledger_folder,
     )
+    _flow_of(source, options, settings, folders, addresses, process, tell)
+
+
+def _splitter(settings: Settings) -> Splitter:
+    return Splitter(settings.shards, frozenset(plan_of(all_detectors()).first))
+
+
+def _flow_of(
+    source: SequencerSource,
+    options: RunOptions,
+    settings: Settings,
+    folders: _Folders,
+    addresses: list[str],
+    process: int,
+    tell: "_Teller | None",
+) -> None:
     flow = build(
         source,
         AlertsSink(
@@ -224,18 +301,20 @@ def _sequencer(
     folders: _Folders,
     ledger_folder: Path | None,
     snapshot: bytes | None,
+    door: Door,
 ) -> Sequencer:
     ledger = (
         None if ledger_folder is None else Ledger(ledger_folder, fsync="tick" if settings.fsync else "never")
     )
     return Sequencer(
         _inputs(options),
-        make_door(settings, bound=options.bound),
+        door,
         tick_rows=settings.tick_rows,
         ledger=ledger,
         state_dir=folders.door,
         horizon_us=int(settings.repeat_horizon_hours * _HOUR_US),
         jump_us=int(settings.jump_days * 24 * _HOUR_US),
+        line_limit=settings.max_line_bytes,
         snapshot=snapshot,
     )
 
@@ -258,7 +337,7 @@ def make_door(settings: Settings, *, bound: bool = True) -> Door:
     """The door with the keys, bases and sources of the settings."""
     bases = Bases.demo() if settings.bases is None else Bases.from_toml(settings.bases.read_text())
     sources = [Source(name, each.legs, each.basis) for name, each in settings.sources.items()]
-    latest = int((datetime.now(UTC) + _DAY).timestamp() * 1e6) if bound else LATEST
+    latest = _tomorrow() if bound else LATEST
     codes = {force.ons_code: force.code for force in forces() if force.ons_code}
     return Door(
         key_ring(settings),
@@ -269,6 +348,11 @@ def make_door(settings: Settings, *, bound: bool = True) -> Door:
         latest=latest,
         max_line=settings.max_line_bytes,
     )
+
+
+def _tomorrow() -> int:
+    """What lies after this has a wrong clock."""
+    return int((datetime.now(UTC) + _DAY).timestamp() * 1e6)
 
 
 class _Teller:
@@ -304,7 +388,7 @@ class _Teller:
 
 
 def _repeats(counts: Mapping[str, int]) -> int:
-    return sum(number for name, number in counts.items() if "repeat" in name)
+    return sum(number for name, number in counts.items() if name.startswith("repeated."))
 
 
 def _tally(path: Path) -> Tally:
@@ -324,16 +408,21 @@ def _summary(folders: _Folders, seconds: float) -> Summary:
     return Summary(
         events=letters.events,
         rejected=letters.rejected,
-        dropped={k: v for k, v in letters.counts.items() if k not in letters.rejected and k != "accepted"},
+        dropped={
+            name.removeprefix(_DROPPED): number
+            for name, number in letters.counts.items()
+            if name.startswith(_DROPPED)
+        },
         repeats=_repeats(letters.counts),
-        late=sum(end.get("late", 0) for end in ends.values()),
+        # the first pass sees every event as each entity in it; the second sees subjects again
+        late=sum(end.get("late", 0) for name, end in ends.items() if name.startswith(_FIRST)),
         raised=alerts.raised,
         amended=alerts.amended,
         seconds=seconds,
         peak_memory_bytes=peak * 1024,
         # both passes know a subject; the first knows every entity
         entities={
-            k: sum(end["entities"].get(k, 0) for name, end in ends.items() if name.startswith("one-"))
+            k: sum(end["entities"].get(k, 0) for name, end in ends.items() if name.startswith(_FIRST))
             for k in kinds
         },
         state_bytes={k: sum(end.get("bytes", {}).get(k, 0) for end in ends.values()) for k in kinds},
@@ -363,6 +452,7 @@ def _start(
                 "options": msgspec.to_builtins(options, enc_hook=str),
                 "addresses": addresses,
                 "process": process,
+                "parent": os.getpid(),
             }
         )
         made = subprocess.Popen(
@@ -380,8 +470,19 @@ def work_as_told(order: bytes) -> None:
     told = msgspec.json.decode(order)
     options = msgspec.convert(told["options"], RunOptions, dec_hook=lambda kind, value: kind(value))
     settings = Settings()
+    threading.Thread(target=_end_with, args=(told["parent"],), name="parent", daemon=True).start()
     metrics.READY.set(1)
-    _work(options, settings, _Folders.of(options), told["addresses"], told["process"], None)
+    watch = Watch()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, watch.stop)
+    _work(options, settings, _Folders.of(options), told["addresses"], told["process"], None, watch)
+
+
+def _end_with(parent: int) -> None:
+    """End with the supervisor: without it nobody would start the others again, and the next run would meet this one."""
+    while os.getppid() == parent:
+        time.sleep(_ORPHAN_S)
+    os._exit(1)
 
 
 def _environment(**more: str) -> dict[str, str]:
@@ -417,17 +518,23 @@ def _cluster_once(
         )
 
 
-def _end(made: list[subprocess.Popen[bytes]]) -> None:
-    for each in made:
-        if each.poll() is None:
-            each.terminate()
-    deadline = time.monotonic() + _STOP_S
+def _end(made: list[subprocess.Popen[bytes]], patience: float = 0.0) -> None:
+    """End processes: after some patience they are killed, which loses nothing but the last epoch's work."""
+    if patience:
+        for each in made:
+            if each.poll() is None:
+                each.terminate()
+    deadline = time.monotonic() + patience
     for each in made:
         try:
-            each.wait(max(0.1, deadline - time.monotonic()))
+            each.wait(max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
             each.kill()
             each.wait()
+
+
+def _say(words: str) -> None:
+    print(words, file=sys.stderr, flush=True)  # noqa: T201 - a person started this
 
 
 class _Supervisor:
@@ -448,31 +555,67 @@ class _Supervisor:
             environment = _environment(**processes.prepare(numbers))
             if self.options.metrics_port is not None:
                 served = stack.enter_context(Exposition(self.options.metrics_port, folder=numbers))
-                print(f"metrics on {served.url}/metrics", file=sys.stderr)  # noqa: T201 - a person started this
+                _say(f"metrics on {served.url}/metrics")
             self._keep_going(environment, numbers)
 
     def _keep_going(self, environment: dict[str, str], numbers: Path) -> None:
         failures = 0
         while not self.stopping.is_set():
+            if self._waited_for_room():
+                failures = 0  # it is known why they fell
             began = time.monotonic()
             made = _start(self.options, self.folders, self.options.processes or 1, environment)
-            while not self.stopping.is_set() and all(each.poll() is None for each in made):
-                self.stopping.wait(_LOOK_S)
-            if not self.stopping.is_set() and any(each.poll() == 0 for each in made):
-                for each in made:
-                    each.wait()
+            self._watch(made)
             done = all(each.poll() == 0 for each in made)
-            _end(made)
+            _end(made, _STOP_S if self.stopping.is_set() else 0.0)
             for each in made:
                 processes.forget(numbers, each.pid)
             if done or self.stopping.is_set():
                 return
             failures = 1 if time.monotonic() - began > _HEALTHY_S else failures + 1
+            if self._no_room() is not None:
+                continue
             if failures >= _MOST_FAILURES:
                 raise FlowError(
                     f"the processes fell {failures} times, each within {_HEALTHY_S:.0f} seconds; their last words are "
                     "above. Nothing that was taken is lost: mend the cause and start again"
                 )
             metrics.RESTARTS.labels(process="all").inc()
-            print("a process of the flow ended; starting all again from the last snapshot", file=sys.stderr)  # noqa: T201
+            _say("a process of the flow ended; starting all again from the last snapshot")
             self.stopping.wait(_RESTART_S * failures)
+
+    def _watch(self, made: list[subprocess.Popen[bytes]]) -> None:
+        """Until all are done, one has fallen, or it is to stop."""
+        while not self.stopping.is_set():
+            ended = [each.poll() for each in made]
+            if all(code == 0 for code in ended) or any(code not in (None, 0) for code in ended):
+                return
+            self.stopping.wait(_LOOK_S)
+
+    def _waited_for_room(self) -> bool:
+        """Wait while the recovery folder's disk is full: the engine cannot pause there, it falls."""
+        trouble = self._no_room()
+        if trouble is None:
+            return False
+        _say(f"waiting for the disk of the recovery folder ({trouble}); it goes on by itself")
+        metrics.SUPERVISOR_PAUSED.labels(reason="disk").set(1)
+        while trouble is not None and not self.stopping.is_set():
+            self.stopping.wait(_RESTART_S)
+            trouble = self._no_room()
+        metrics.SUPERVISOR_PAUSED.labels(reason="disk").set(0)
+        return True
+
+    def _no_room(self) -> str | None:
+        """Why nothing can be written into the recovery folder just now; nothing when it can."""
+        assert self.folders.engine is not None
+        probe = self.folders.engine / ".room"
+        try:
+            with probe.open("wb") as file:
+                file.write(bytes(_ROOM_BYTES))
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as trouble:
+            return trouble.strerror if is_passing(trouble) else None
+        finally:
+            probe.unlink(missing_ok=True)
+        return None

@@ -80,7 +80,12 @@ class _File:
         """Wait until it is on the disk."""
         file = self.file
         if file is not None:
-            patiently("output", lambda: os.fdatasync(file.fileno()) or 0)
+            patiently("output", lambda: _on_disk(file))
+
+
+def _on_disk(file: FileIO) -> int:
+    os.fdatasync(file.fileno())
+    return file.tell()
 
 
 class _Part(StatefulSinkPartition[Any, bytes]):

@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 import msgspec
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
-from events.ledger import LedgerPaused, Tick
+from events.ledger import Ledger, LedgerPaused, Tick
 from events.rejected import Rejected
 from flows.controls import refused
 from flows.split import Split, Splitter
@@ -57,10 +57,11 @@ class Ticks(Protocol):
 
 
 class Watch:
-    """What the source looks at before each tick: whether to stop. Made anew by each process."""
+    """What the source looks at before each tick: whether to stop, and what else is to be done first."""
 
-    def __init__(self) -> None:
+    def __init__(self, before: Callable[[], None] | None = None) -> None:
         self.stopping = False
+        self.before = before
 
     def stop(self, *_: Any) -> None:
         """No more ticks: what was taken is worked through, a last snapshot is written, the flow ends."""
@@ -92,6 +93,8 @@ class SequencerPart(StatefulSourcePartition[Cut, bytes]):
         self._awake = None
         if self.watch.stopping:
             raise StopIteration
+        if self.watch.before is not None:
+            self.watch.before()
         started = time.perf_counter()
         try:
             tick = self.sequencer.next_tick()
@@ -142,6 +145,29 @@ class SequencerPart(StatefulSourcePartition[Cut, bytes]):
     def close(self) -> None:
         """Let go of the files."""
         self.sequencer.close()
+
+
+class LedgerTicks:
+    """The ticks of a ledger, read again from the first that is kept."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self.finished = False
+        self._stored = ledger.read(ledger.first_tick)
+
+    def next_tick(self) -> Tick | None:
+        """The next tick; nothing at the end."""
+        stored = next(self._stored, None)
+        self.finished = stored is None
+        return None if stored is None else stored.tick
+
+    def snapshot(self) -> bytes:
+        """Nothing: it is read again from its start."""
+        return b""
+
+    def close(self) -> None:
+        """Let go of the ledger."""
+        self.ledger.close()
 
 
 class SequencerSource(FixedPartitionedSource[Cut, bytes]):

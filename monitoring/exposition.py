@@ -22,6 +22,7 @@ from monitoring import metrics
 from monitoring.errors import MonitoringError
 
 HERE: Final = "127.0.0.1"
+_PAUSES: Final = ("linewatch_paused", "linewatch_supervisor_paused")
 
 
 class Numbers(Collector):
@@ -48,7 +49,7 @@ def what_it_waits_for(folder: Path | None = None) -> list[str]:
     for sample in (sample for family in Numbers(folder).collect() for sample in family.samples):
         if sample.name == "linewatch_ready":
             ready = sample.value
-        elif sample.name == "linewatch_paused" and sample.value:
+        elif sample.name in _PAUSES and sample.value:
             reasons.append(sample.labels["reason"])
     if reasons:
         return sorted(reasons)

@@ -64,9 +64,9 @@ def _counter(name: str, words: str, *labels: str, registry: CollectorRegistry = 
     return Counter(_declare("counter", name, words, labels), words, labels, registry=registry)
 
 
-def _gauge(name: str, words: str, *labels: str, over: Over) -> Gauge:
+def _gauge(name: str, words: str, *labels: str, over: Over, registry: CollectorRegistry = WORKERS) -> Gauge:
     return Gauge(
-        _declare("gauge", name, words, labels), words, labels, registry=WORKERS, multiprocess_mode=over
+        _declare("gauge", name, words, labels), words, labels, registry=registry, multiprocess_mode=over
     )
 
 
@@ -82,7 +82,12 @@ REFUSED: Final = _counter("refused_events", "Records refused at the door, by rea
 REPEATS: Final = _counter(
     "repeated_events", "Records dropped because their source sent them before", "stream"
 )
-LATE: Final = _counter("late_events", "Accepted records too late for the windows they belong to", "stream")
+LATE: Final = _counter(
+    "late_events",
+    "Events, as one entity in them sees them, too late for a window of a step",
+    "step",
+    "entity",
+)
 
 # How the flow moves
 TICKS: Final = _counter("ticks", "Numbered frames that the sequencer has cut")
@@ -136,6 +141,13 @@ PAUSED: Final = _gauge(
 )
 RESTARTS: Final = _counter(
     "restarts", "Times the supervisor started the processes again", "process", registry=SUPERVISOR
+)
+SUPERVISOR_PAUSED: Final = _gauge(
+    "supervisor_paused",
+    "1 while the supervisor waits before it starts the processes again, by reason",
+    "reason",
+    over="livemax",
+    registry=SUPERVISOR,
 )
 
 ALL: Final = tuple(_declared)
