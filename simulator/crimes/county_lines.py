@@ -189,7 +189,7 @@ def _note(line: Line, place: int, reign: Reign, world: World) -> dict[str, objec
     """What else is true of a reign."""
     note: dict[str, object] = {
         "line": line.id, "external": line.place.external, "holder": line.holder, "ending": reign.ending,
-        "customers": int(line.present[place].sum()), "flares": line.habits.flares_per_day > 0,
+        "customers": int(line.present[place].sum()), "flares": line.habits[place].flares_per_day > 0,
         "first_flare_day": round(reign.first_flare, 3),
         "market": world.geography.town_name[line.place.market], "hub": world.geography.town_name[line.place.hub],
     }  # fmt: skip

@@ -3,7 +3,7 @@
 Everything is drawn before the first day, so that a day's records need nothing but the day.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 import numpy as np
@@ -90,6 +90,8 @@ class Till:
     since: float
     until: float
     style: TillStyle
+    device: int = NONE
+    """The line's own device, from which some tills are run; -1 = the holder's."""
     held: int = 0
     paid_in_before: set[int] = field(default_factory=set)
     owed: list[tuple[float, int]] = field(default_factory=list)
@@ -112,7 +114,8 @@ class Line:
 
     id: str
     place: Setting
-    habits: Habits
+    habits: list[Habits]
+    """Of each reign: a line that was disrupted comes back warier."""
     unseen: bool
     holder: Holder
     hub_cells: Ints
@@ -168,7 +171,7 @@ def make_line(
     addresses = _addresses(world, residents, rng, p, place, reigns, days)
     runners = _runners(world, cast, residents, rng, p, place, reigns, addresses, market_cells)
     return Line(
-        id=id, place=place, habits=_habits(rng, p), unseen=unseen, holder=holder, hub_cells=hub_cells,
+        id=id, place=place, habits=_all_habits(rng, p, reigns), unseen=unseen, holder=holder, hub_cells=hub_cells,
         market_cells=market_cells, smart=smart, second=second, reigns=reigns, phones=phones, sims=sims,
         customers=customers, taste=taste / taste.mean(), present=_lists(rng, p, reigns, len(customers)), runners=runners,
         tills=tills, collector=collector, exchange=exchange, addresses=addresses,
@@ -187,6 +190,27 @@ def _holder(rng: np.random.Generator, p: LineParameters) -> Holder:
             return where  # type: ignore[return-value]
         draw -= share
     return "market" if rng.random() < 0.12 else "static"
+
+
+def _all_habits(rng: np.random.Generator, p: LineParameters, reigns: list[Reign]) -> list[Habits]:
+    """Habits reign by reign: the same after a planned change of number, other ones after a closure."""
+    found = [_habits(rng, p)]
+    for reign in reigns[1:]:
+        disrupted = reign.came_after in ("type1", "type2")
+        found.append(_warier(rng, found[-1]) if disrupted else found[-1])
+    return found
+
+
+def _warier(rng: np.random.Generator, before: Habits) -> Habits:
+    """Fewer adverts, to fewer at a time, more slowly [assumed]."""
+    return replace(
+        before,
+        flares_per_day=before.flares_per_day * float(rng.uniform(0.3, 1.0)),
+        flares=tuple(rng.choice(["subset", "staggered", "rotating"], 3)),
+        gap_s=(before.gap_s[0] * float(rng.uniform(1, 2)), before.gap_s[1] * float(rng.uniform(1, 2))),
+        quiet_days=min(before.quiet_days + float(rng.uniform(0, 0.2)), 0.7),
+        visits_share=before.visits_share * float(rng.uniform(0.3, 1.0)),
+    )
 
 
 def _habits(rng: np.random.Generator, p: LineParameters) -> Habits:
@@ -274,6 +298,7 @@ def _money(
     young = choose(rng, residents.near(town, Who((16, 24), account=True), 60), np.ones(1), 12)
     begin, end = min(r.since for r in reigns), max(r.until for r in reigns)
     tills: list[Till] = []
+    device = cast.issue()
     for lane in range(1 + int(rng.random() * p.tills_high)):
         at = max(begin, -30.0)
         while at < min(end, world.calendar.days) and len(young):
@@ -290,7 +315,9 @@ def _money(
                 if rng.random() < p.slow_till_share
                 else ("at_once" if rng.random() < 0.5 else "evening")
             )
-            tills.append(Till(account, at, until, style))
+            tills.append(
+                Till(account, at, until, style, device if rng.random() < p.shared_till_share else NONE)
+            )
             at = until
     older = residents.near(place.hub, Who((20, 45), account=True), 30)
     holder = int(choose(rng, older, np.ones(1), 1)[0])

@@ -24,7 +24,7 @@ def money_day(today: Today, orders: Orders, p: LineParameters) -> None:
     """Everything that is paid on a day on a line's account."""
     tills = [till for till in today.line.tills if till.since <= today.day + 0.5 < till.until]
     paid = _prices(today, len(orders.at), p)
-    by_transfer = today.rng.random(len(orders.at)) < today.line.habits.transfer_share
+    by_transfer = today.rng.random(len(orders.at)) < today.habits.transfer_share
     if tills:
         _paid_in(today, tills, orders, paid, by_transfer)
         for till in today.line.tills:
@@ -105,6 +105,7 @@ def _paid_out(today: Today, till: Till) -> None:
                 ts=at,
                 new_payee=_first_time(till, -line.collector),
                 reference=str(rng.choice(REFERENCES[:6])),
+                device=till.device if till.device >= 0 else int(today.world.accounts.device[till.account]),
             )
         elif amount >= 1_000:
             town = line.place.market if rng.random() < 0.5 else line.place.hub

@@ -89,6 +89,7 @@ class LineParameters:
     transfer_share: Annotated[float, Spread(0.15, 0.4, A, "25 % by transfer, rising")]
     tills_high: Annotated[float, Spread(1.5, 4.9, A, "mule accounts of young people at a time")]
     slow_till_share: Annotated[float, Spread(0.1, 0.5, A, "mules that wait a day or more")]
+    shared_till_share: Annotated[float, Spread(0.1, 0.5, A, "tills run from the line's own device")]
     collector_share: Annotated[float, Spread(0.5, 0.9, A, "lines whose takings are pooled by transfer")]
     cash_banked_share: Annotated[float, Spread(0.02, 0.2, A, "notes paid in at counters and shops")]
     # what is known of it

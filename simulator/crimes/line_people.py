@@ -161,7 +161,7 @@ def visits(today: Today, orders: Orders) -> None:
     home = at_address(line.addresses, today.day)
     if home is None or len(orders.at) == 0:
         return
-    come = rng.random(len(orders.at)) < line.habits.visits_share
+    come = rng.random(len(orders.at)) < today.habits.visits_share
     person = line.customers[orders.customer[come]]
     at = orders.at[come] + (rng.uniform(8, 70, int(come.sum())) * MINUTE).astype(np.int64)
     stay = (rng.uniform(*STAY_MINUTES, len(at)) * MINUTE).astype(np.int64)

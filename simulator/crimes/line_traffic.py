@@ -10,7 +10,7 @@ import numpy as np
 
 from simulator.arrays import DAY, HOUR, MINUTE, SECOND, Array, Floats, Ints
 from simulator.chance import lognormal
-from simulator.crimes.line import Line, Runner
+from simulator.crimes.line import Habits, Line, Runner
 from simulator.crimes.line_plan import Reign
 from simulator.crimes.pages import Pages
 from simulator.world import NONE, World
@@ -42,6 +42,13 @@ class Today:
     day: int
     rng: np.random.Generator
     pages: Pages
+    place: int = 0
+    """The reign that is being told of."""
+
+    @property
+    def habits(self) -> Habits:
+        """How the line does business in this reign."""
+        return self.line.habits[self.place]
 
     @property
     def midnight(self) -> int:
@@ -68,6 +75,7 @@ def where(line: Line, times: Ints) -> Ints:
 def traffic(today: Today, place: int, reign: Reign) -> Orders:
     """Everything one reign of a line does on a day with its telephones; returns the orders it took."""
     line, day, rng = today.line, today.day, today.rng
+    today.place = place
     since, until = max(reign.since, day), min(reign.until, day + 1.0)
     if since >= until:
         return Orders(np.empty(0, np.int64), np.empty(0, np.int64))
@@ -120,8 +128,8 @@ def _carried(today: Today, place: int, since: float, until: float) -> None:
 
 def _recipients(today: Today, on_list: Ints, flare: int) -> tuple[Ints, bool]:
     """Whom one advert goes to, in the order of the list in the phone, and whether it is spread over an hour or more."""
-    line, rng = today.line, today.rng
-    style = line.habits.flares[int(rng.integers(len(line.habits.flares)))]
+    rng = today.rng
+    style = today.habits.flares[int(rng.integers(len(today.habits.flares)))]
     if style == "subset":
         return on_list[rng.random(len(on_list)) < rng.uniform(0.4, 1.0)], False
     if style == "rotating":
@@ -133,7 +141,7 @@ def _flares(
     today: Today, place: int, reign: Reign, on_list: Ints, sells: tuple[float, float], story: str
 ) -> list[tuple[Ints, Ints]]:
     """Sends the day's adverts; returns for each the customers reached and when."""
-    line, rng, habits = today.line, today.rng, today.line.habits
+    line, rng, habits = today.line, today.rng, today.habits
     if sells[0] >= sells[1] or len(on_list) == 0:
         return []
     count = int(rng.poisson(habits.flares_per_day)) if rng.random() >= habits.quiet_days else 0
@@ -190,7 +198,7 @@ def _orders(
     today: Today, flares: list[tuple[Ints, Ints]], on_list: Ints, sells: tuple[float, float], until: float
 ) -> Orders:
     """Answers to the adverts, and orders that nobody prompted."""
-    line, rng, habits = today.line, today.rng, today.line.habits
+    line, rng, habits = today.line, today.rng, today.habits
     taste = line.taste
     who: list[Ints] = []
     when: list[Ints] = []
@@ -222,7 +230,7 @@ def _orders(
 
 def _answered(today: Today, place: int, orders: Orders, story: str) -> None:
     """The calls and texts by which orders are placed, confirmed and passed on to a runner."""
-    line, rng, habits, pages = today.line, today.rng, today.line.habits, today.pages
+    line, rng, habits, pages = today.line, today.rng, today.habits, today.pages
     n = len(orders.at)
     if n == 0:
         return
@@ -281,7 +289,7 @@ def _roaming(line: Line) -> str:
 def _dispatch(today: Today, number: Ints, orders: Orders) -> None:
     """The line sends a runner: a short call or a text to the one in the market."""
     line, rng = today.line, today.rng
-    passed = np.flatnonzero(rng.random(len(orders.at)) < line.habits.dispatches)
+    passed = np.flatnonzero(rng.random(len(orders.at)) < today.habits.dispatches)
     at = orders.at[passed] + (rng.uniform(20, 400, len(passed)) * SECOND).astype(np.int64)
     runner = np.full(len(passed), NONE)
     cell = np.full(len(passed), NONE)
