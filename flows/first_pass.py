@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from features.plan import Plan
-from features.rows import SUBJECTS, Entity, Role, Rows
+from features.rows import SUBJECTS, Entity, Role, Rows, chosen
 from features.state import EntityState
 from flows.split import Share
 
@@ -69,7 +69,9 @@ class FirstPass:
             values, _ = self.states[entity].take(rows, self._none)
             if entity in SUBJECTS:
                 mine = rows["role"] != Role.PEEK
-                own[entity] = (rows, values) if mine.all() else (rows[mine], values[mine])
+                own[entity] = (
+                    (rows, values) if mine.all() else (chosen(rows, np.flatnonzero(mine)), values[mine])
+                )
             self._send(entity, rows, values, out)
         return self._packed(share.tick, own, out)
 
@@ -83,10 +85,11 @@ class FirstPass:
         shard = (rows["other_lo"][sends] & np.uint64(self.shards - 1)).astype(np.int64)
         order = np.argsort(shard, kind="stable")
         sends, shard = sends[order], shard[order]
-        chosen = rows[sends]
-        side = (1 - chosen["side"]) if entity == subject else 0
-        keys = chosen["seq"] * 4 + side * 2
-        told = np.ascontiguousarray(values[sends][:, list(picks)])
+        side: Any = 2 - 2 * rows["side"][sends].astype(np.int64) if entity == subject else 0
+        keys = np.asarray(rows["seq"][sends] * 4 + side, dtype=np.int64)
+        told = np.empty((len(sends), len(picks)))
+        for column, pick in enumerate(picks):
+            told[:, column] = values[:, pick][sends]
         starts = np.searchsorted(shard, np.arange(self.shards + 1))
         for to in range(self.shards):
             lo, hi = starts[to], starts[to + 1]

@@ -35,7 +35,7 @@ def unpack(data: bytes) -> Any:
 
 def _array_out(thing: Any) -> Any:
     if isinstance(thing, np.ndarray):
-        kind: Any = thing.dtype.descr if thing.dtype.names else thing.dtype.str
+        kind: Any = _fields(thing.dtype) if thing.dtype.names else thing.dtype.str
         head = msgspec.msgpack.encode([kind, list(thing.shape)])
         return msgspec.msgpack.Ext(
             _ARRAY, len(head).to_bytes(4, "little") + head + np.ascontiguousarray(thing).tobytes()
@@ -45,12 +45,21 @@ def _array_out(thing: Any) -> Any:
     raise FlowError(f"{type(thing).__name__} cannot be written to a snapshot")
 
 
+def _fields(dtype: np.dtype[Any]) -> dict[str, Any]:
+    """A record's layout, padding and all."""
+    names = list(dtype.names or ())
+    fields: Any = dtype.fields or {}
+    formats = [fields[name][0].str for name in names]
+    offsets = [fields[name][1] for name in names]
+    return {"names": names, "formats": formats, "offsets": offsets, "itemsize": dtype.itemsize}
+
+
 def _array_in(code: int, data: memoryview) -> Any:
     if code != _ARRAY:
         raise FlowError(f"a snapshot holds data of kind {code}, which this version does not know")
     size = int.from_bytes(data[:4], "little")
     kind, shape = msgspec.msgpack.decode(data[4 : 4 + size])
-    dtype = np.dtype([tuple(field) for field in kind]) if isinstance(kind, list) else np.dtype(kind)
+    dtype = np.dtype(kind)
     return np.frombuffer(data[4 + size :], dtype=dtype).reshape(shape).copy()
 
 

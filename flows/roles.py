@@ -36,6 +36,7 @@ from features.rows import (
     Role,
     Rows,
     empty_rows,
+    joined,
 )
 
 _YES: Final = 2
@@ -459,4 +460,4 @@ def role_rows(tick: Tick, wanted: frozenset[Entity]) -> dict[Entity, Rows]:
         frame = tick.rows.get(stream)
         if frame is not None and frame.height:
             make(_Maker(stream, frame, wanted, made))
-    return {entity: parts[0] if len(parts) == 1 else np.concatenate(parts) for entity, parts in made.items()}
+    return {entity: parts[0] if len(parts) == 1 else joined(parts) for entity, parts in made.items()}

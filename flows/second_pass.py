@@ -177,6 +177,7 @@ class SecondPass:
         self.had = -1
         self.links_not_kept = 0
         self._open: dict[int, list[Halves]] = {}
+        self._have: dict[int, int] = {}
         self._expected: list[Expect] = []
 
     # ---------------------------------------------------------------------------------- waiting for a tick's rows
@@ -189,14 +190,14 @@ class SecondPass:
     def take(self, halves: Halves) -> list[dict[int, Scored]]:
         """Take what one first-pass shard sends; gives what can now be worked on."""
         self._open.setdefault(halves.tick, []).append(halves)
+        self._have[halves.tick] = self._have.get(halves.tick, 0) + halves.count
         return self._work()
 
     def _work(self) -> list[dict[int, Scored]]:
         done = []
         while self._expected:
             expected = self._expected[0]
-            parts = self._open.get(expected.tick, [])
-            have = sum(part.count for part in parts)
+            have = self._have.get(expected.tick, 0)
             if have > expected.count:
                 raise FlowError(
                     f"shard {self.shard} got {have} rows of tick {expected.tick} and expected {expected.count}"
@@ -206,7 +207,8 @@ class SecondPass:
             if expected.before != self.had:
                 raise FlowError(f"shard {self.shard} had tick {self.had} last and was told {expected.before}")
             self._expected.pop(0)
-            self._open.pop(expected.tick, None)
+            parts = self._open.pop(expected.tick, [])
+            self._have.pop(expected.tick, None)
             self.had = expected.tick
             done.append(self.work(expected, parts))
         return done

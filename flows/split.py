@@ -14,7 +14,7 @@ import numpy.typing as npt
 import polars as pl
 
 from events.ledger import Tick
-from features.rows import SUBJECTS, Entity, Role, Rows
+from features.rows import SUBJECTS, Entity, Role, Rows, chosen
 from flows.controls import fault
 from flows.errors import FlowError
 from flows.roles import role_rows
@@ -137,7 +137,7 @@ class Splitter:
         order = np.argsort(shard * (1 << 40) + place, kind="stable")
         starts = np.zeros(self.shards + 1, dtype=np.int64)
         np.cumsum(np.bincount(shard, minlength=self.shards), out=starts[1:])
-        return rows[order], starts
+        return chosen(rows, order), starts
 
     def _coming(self, entity: Entity, rows: Rows) -> npt.NDArray[np.int64]:
         """How many halves of these rows each shard of the second pass will get."""
