@@ -1,6 +1,6 @@
 """`linewatch decide`: an officer's outcome for an alert, kept for good and given back to the models."""
 
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -9,8 +9,11 @@ from alerts.record import when_text
 from console.options import By, Data, Json, Store
 from console.output import say_json, screen
 from console.people import named
-from console.store import open_store
+from console.store import open_store, use_data
 from console.teaching import Example
+
+if TYPE_CHECKING:
+    from flows.controls import Effect
 
 EXAMPLES: Final = (
     Example("linewatch decide 3f2a confirmed --reason supplier_confirms", "the bank says so too"),
@@ -52,11 +55,16 @@ def decide(
 ) -> None:
     """Record what an alert turned out to be.
 
-    The decision ends the episode, goes into the alert's history with your name, and is a label the models learn
-    from. It sets nothing else in motion: acting on it is people's work.
+    The decision ends the episode, goes into the alert's history with your name, and teaches the detector: confirmed
+    and innocent move its weights a little, unclear teaches nothing, a later decision on the same alert replaces what
+    the earlier one taught. A running flow takes it up at once; a replay of the same data folder takes it up at its
+    time. It sets nothing else in motion: acting on it is people's work.
     """
     with open_store(store, data) as desk:
         done = desk.decide(identifier, outcome, named(by), reason, role=role, note=note or None)
+        from flows.controls import publish
+
+        effect = next((each for each in publish(desk, use_data(data)) if each.decision == done), None)
     if json:
         say_json(
             {
@@ -68,7 +76,20 @@ def decide(
                 "by": done.by,
                 "at": when_text(done.at),
                 "note": done.note,
+                "model_version": None if effect is None else effect.version,
+                "held_back": effect is not None and effect.held_back,
             }
         )
         return
     screen().print(f"Recorded: alert {done.alert_id[:12]} is {outcome}, decided by {done.by}.", markup=False)
+    if effect is not None and effect.version is not None:
+        screen().print(_taught(effect), markup=False)
+
+
+def _taught(effect: "Effect") -> str:
+    if effect.held_back:
+        return (
+            f"{effect.detector} has learnt from it, but does no better than its author's weights on the latest "
+            f"decisions: {effect.version} scores from here on."
+        )
+    return f"{effect.detector} has learnt from it: {effect.version} scores from here on."
