@@ -18,11 +18,11 @@ from typing import Any, Final
 
 import numpy as np
 import phonenumbers
-from numba import njit
 from numpy.typing import NDArray
 from phonenumbers import PhoneNumberType
 
 from events.codes import NUMBER_CLASSES, code_of
+from events.kernels import njit
 
 UNITED_KINGDOM: Final = 44
 TEST_COUNTRY: Final = 999

@@ -16,10 +16,10 @@ import msgspec
 import numpy as np
 import polars as pl
 import pyarrow as pa
-from numba import njit
 from numpy.typing import NDArray
 
 from events import contract
+from events.kernels import njit
 from events.tokens import LENGTH_BITS, LENGTH_MASK
 
 MAX_LENGTH: Final = 1 << LENGTH_BITS

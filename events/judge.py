@@ -9,12 +9,12 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 import pyarrow as pa
-from numba import njit
 from numpy.typing import NDArray
 
 from events import classes, contract
 from events.codes import REFERENCE_KINDS, Words, code_of
 from events.decode import Spans
+from events.kernels import njit
 from events.tokens import LENGTH_BITS, LENGTH_MASK
 
 Mask = NDArray[np.bool_]

@@ -14,11 +14,11 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 import polars as pl
-from numba import njit
 from numpy.typing import NDArray
 
 from events.codes import STATUSES, code_of
 from events.frames import PAYMENTS, column
+from events.kernels import njit
 from events.repeats import PARTS, Clock, Part, by_part, find
 
 _ACCEPTED: Final = code_of(STATUSES, "accepted")

@@ -13,8 +13,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from events.kernels import njit
 
 Words64 = NDArray[np.uint64]
 

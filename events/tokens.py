@@ -21,12 +21,12 @@ from typing import Any, Final
 
 import msgspec
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from events import classes
 from events.codes import TOKEN_KINDS
 from events.errors import EventError
+from events.kernels import njit
 
 Words64 = NDArray[np.uint64]
 Bytes = NDArray[np.uint8]

@@ -9,8 +9,8 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from events.kernels import njit
 from features.prefetch import fetch
 from features.program import (
     AGE,

@@ -5,7 +5,8 @@ owes whom an answer are recursions; columns of running sums and maxima cannot sa
 """
 
 import numpy as np
-from numba import njit
+
+from events.kernels import njit
 
 
 @njit(cache=True)

@@ -9,10 +9,10 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from numba import njit
 
 from alerts.record import Counterfactual, Fact, Fire, Reason, Subject
 from detectors.base import Detector
+from events.kernels import njit
 from features.declare import duration
 from features.declared import CATALOGUE
 from features.kernel import usual_values

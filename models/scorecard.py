@@ -15,13 +15,16 @@ from typing import Final
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 from river import linear_model, optim, utils
 
+from events.kernels import njit
 from models.errors import ModelError
 
 LEARNING_RATE: Final = 0.05
 """A step of river's stochastic gradient descent on inputs between 0 and 1: a hundred labels move a weight by a few."""
+
+_UNDER: Final = 1e-9
+"""How far below the threshold the smallest change ends, in log-odds: exactly on it would still alert."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -120,7 +123,8 @@ class Scorecard:
     def smallest_change(self, values: Mapping[str, float], threshold: float) -> tuple[str, float] | None:
         """The one signal whose smallest weakening would have kept the score under the threshold, and its value then."""
         parts = self.contributions(values)
-        excess = sum(parts.values()) + self.version.intercept - math.log(threshold / (1.0 - threshold))
+        line = math.log(threshold / (1.0 - threshold)) - _UNDER
+        excess = sum(parts.values()) + self.version.intercept - line
         best: tuple[float, str, float] | None = None
         for signal in self.signals:
             weight, part = self.version.weights[signal.feature], parts[signal.feature]
