@@ -118,6 +118,8 @@ class _Part(StatefulSinkPartition[Any, bytes]):
     def snapshot(self) -> bytes:
         """The tally, with the file's length; what it counts is on the disk."""
         self.lines.sync()
+        if self.tell is None:
+            self._write_tally()
         return msgspec.msgpack.encode(self.tally)
 
     def close(self) -> None:
