@@ -56,7 +56,7 @@ def _paid_in(today: Today, tills: list[Till], orders: Orders, paid: Ints, by_tra
         at = orders.at[mine] + delay[which == place][: len(mine)]
         first = np.asarray([_first_time(till, int(a)) for a in payer[mine]])
         today.pages.say(
-            "pay", f"{line.id}.till", payer=payer[mine], payee=till.account, amount=paid[mine], ts=at, new_payee=first,
+            "pay", payer=payer[mine], payee=till.account, amount=paid[mine], ts=at, new_payee=first,
             cop=np.where(first, "match", ""), reference=rng.choice(REFERENCES, len(mine), p=_REFERENCE_SHARE),
         )  # fmt: skip
         till.held += int(paid[mine].sum())

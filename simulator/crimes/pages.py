@@ -73,7 +73,16 @@ class Pages:
         """Tells the diary everything; the records' ids are added to their story's list in `known`, up to the cap."""
         self._changes.sort(key=lambda change: (change[0], change[2]["phone"], change[1]))
         moments = np.asarray([change[0] for change in self._changes], dtype=np.int64)
-        whole = [(key, _joined(parts)) for key, parts in self._said.items()]
+        groups: dict[tuple[str, tuple[str, ...], tuple[tuple[str, Any], ...], str], list[_Said]] = {}
+        for (
+            method,
+            names,
+            fixed,
+            story,
+        ), parts in self._said.items():  # what is known well enough goes together
+            open_story = story if len(known.get(story, ())) < KEY_EVENTS else ""
+            groups.setdefault((method, names, fixed, open_story), []).extend(parts)
+        whole = [(key, _joined(parts)) for key, parts in groups.items()]
         for act in range(len(moments) + 1):
             for (method, names, fixed, story), columns in whole:
                 chosen = _of_act(method, columns, moments, act)
