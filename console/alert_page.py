@@ -42,6 +42,9 @@ class Happening:
     ts: int
     words: str
 
+RELATED_SHOWN: Final = 8
+"""Subjects on the page; an analyst has a minute, and a line's customers may be fifty."""
+
 
 def show(console: Console, alert: Alert, about: About, history: Sequence[Happening]) -> None:
     """Print the alert from top to bottom."""
@@ -109,7 +112,9 @@ def _safeguarding(alert: Alert) -> list[str]:
 
 
 def _who(alert: Alert) -> list[str]:
-    return [_subject(subject, first=place == 0) for place, subject in enumerate(alert.subjects)]
+    lines = [_subject(subject, first=place == 0) for place, subject in enumerate(alert.subjects[:RELATED_SHOWN])]
+    more = len(alert.subjects) - RELATED_SHOWN
+    return lines if more <= 0 else [*lines, f"and {more} more related, in --json"]
 
 
 def _subject(subject: Subject, *, first: bool) -> str:

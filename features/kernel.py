@@ -548,19 +548,34 @@ def advance(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def usual_values(values, slots, state, base, rate, before):  # type: ignore[no-untyped-def]
-    """What was usual of each value before each row: a running mean an entity keeps, (count, mean) from column `base`."""
+def usual_values(values, slots, times, state, base, memory, before):  # type: ignore[no-untyped-def]
+    """What was usual of each value before each row: a mean an entity keeps that forgets with time, not with events.
+
+    Weighted by exp(-age / memory), so that one busy evening does not become what is usual. (Time, mean) a value from
+    column `base`.
+    """
     for i in range(len(values)):
         s = slots[i]
+        if s < 0:
+            before[i, :] = np.nan
+            continue
+        known_since = -1.0
+        weight = 0.0
         for j in range(values.shape[1]):
             k = base + 2 * j
-            n = state[s, k]
-            before[i, j] = state[s, k + 1] if n > 0.0 else np.nan
+            last = state[s, k]
+            before[i, j] = state[s, k + 1] if last > 0.0 else np.nan
             v = values[i, j]
             if math.isnan(v):
                 continue
-            state[s, k] = n + 1.0
-            state[s, k + 1] += max(1.0 / (n + 1.0), rate) * (v - state[s, k + 1])
+            if last == 0.0:
+                state[s, k + 1] = v
+            else:
+                if last != known_since:
+                    known_since = last
+                    weight = 1.0 - math.exp(-max(times[i] - last, 0.0) / memory)
+                state[s, k + 1] += weight * (v - state[s, k + 1])
+            state[s, k] = max(last, np.float64(times[i]))
 
 
 @njit(cache=True)

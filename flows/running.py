@@ -33,7 +33,7 @@ from flows import controls
 from flows.dataflow import build, plan_of
 from flows.errors import FlowError
 from flows.keeping import is_passing
-from flows.settings import Settings, key_ring
+from flows.settings import Settings, key_ring, sources_beside
 from flows.sinks import AlertsSink, LettersSink, Tally
 from flows.source import LedgerTicks, SequencerSource, Watch
 from flows.split import Splitter
@@ -242,7 +242,7 @@ def _work(
 ) -> None:
     """This process's part of the flow, to the end of the input."""
     ledger_folder = options.data / "ledger" if options.ledger else None
-    door = make_door(settings, bound=options.bound)
+    door = make_door(settings, bound=options.bound, inputs=options.inputs)
     if options.follow and options.bound:
         watch.before = lambda: door.take_until(_tomorrow())
     source = SequencerSource(
@@ -333,10 +333,11 @@ def _feed(stream: str, where: str) -> str:
     return stream if where == "-" else Path(where).name.partition(".")[0]
 
 
-def make_door(settings: Settings, *, bound: bool = True) -> Door:
-    """The door with the keys, bases and sources of the settings."""
+def make_door(settings: Settings, *, bound: bool = True, inputs: Mapping[str, tuple[str, ...]] | None = None) -> Door:
+    """The door with the keys, bases and sources of the settings, and the sources told of beside the inputs."""
     bases = Bases.demo() if settings.bases is None else Bases.from_toml(settings.bases.read_text())
-    sources = [Source(name, each.legs, each.basis) for name, each in settings.sources.items()]
+    told = sources_beside(inputs or {}) | settings.sources
+    sources = [Source(name, each.legs, each.basis) for name, each in told.items()]
     latest = _tomorrow() if bound else LATEST
     codes = {force.ons_code: force.code for force in forces() if force.ons_code}
     return Door(

@@ -29,8 +29,8 @@ Floats = npt.NDArray[np.float64]
 LINKS: Final = 4
 """An account's rows go to at most so many linked numbers; more is counted."""
 _LINK_COLUMNS: Final = 5  # the number's token in four 32-bit parts, and until when
-_USUAL_RATE: Final = 0.02
-"""What is usual follows the entity at this rate: the last fifty events or so."""
+_USUAL_MEMORY_US: Final = 14 * 24 * 3.6e9
+"""What is usual is the mean of a fortnight or so: long beside a crime's first days, short beside a change of life."""
 _EVIDENCE: Final = 0.5
 """A score of at least this share of its threshold is evidence for the other stream, if not an alert."""
 _LINK: Final = int(Kind.LINK)
@@ -248,7 +248,7 @@ class SecondPass:
         joined[:, plan.inputs :] = second
         usual = np.empty((len(rows), len(self.signals[entity])))
         values = np.ascontiguousarray(joined[:, self.signals[entity]])
-        usual_values(values, slots, state.state, state.program.width, _USUAL_RATE, usual)
+        usual_values(values, slots, rows["ts"], state.state, state.program.width, _USUAL_MEMORY_US, usual)
         gated = [self._gated(scorer, rows, joined) for scorer in self.scorers[entity]]
         return _Joined(entity, rows, joined, usual, gated, self._links(entity, rows, slots, gated))
 

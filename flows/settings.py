@@ -2,10 +2,12 @@
 
 import os
 import secrets
+import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, Field, SecretStr, field_validator
+from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -18,6 +20,7 @@ from flows.errors import FlowError
 
 FILE: Final = "linewatch.toml"
 KEY_FILE: Final = "token.key"
+SOURCES_FILE: Final = "sources.toml"
 DEFAULT_DATA: Final = Path("linewatch-data")
 
 
@@ -104,6 +107,27 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Options given in code first, then the environment, then the file."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def sources_beside(inputs: Mapping[str, tuple[str, ...]]) -> dict[str, SourceSetting]:
+    """What a `sources.toml` in an input's folder says of the suppliers in it; settings of the same name go first.
+
+    Raises:
+        FlowError: such a file is not as it must be.
+    """
+    found: dict[str, SourceSetting] = {}
+    for place in sorted({where for places in inputs.values() for where in places if where != "-"}):
+        path = Path(place) if Path(place).is_dir() else Path(place).parent
+        if (path / SOURCES_FILE).is_file():
+            try:
+                told = tomllib.loads((path / SOURCES_FILE).read_text()).get("sources", {})
+                found |= {name: SourceSetting.model_validate(each) for name, each in told.items()}
+            except (tomllib.TOMLDecodeError, ValidationError, AttributeError) as wrong:
+                raise FlowError(
+                    f"{path / SOURCES_FILE} is not a list of suppliers ({wrong}): write [sources.NAME] and "
+                    "legs = 'own' or 'both'"
+                ) from wrong
+    return found
 
 
 def key_ring(settings: Settings, data: Path | None = None) -> KeyRing:

@@ -204,6 +204,9 @@ def _write_apart(out: Path, run: Simulation) -> None:
         "parameters": {name: getattr(world.parameters, name) for name in spreads(Parameters)},
     }
     write_truth(out / "truth", run.diary, about)
+    # which legs each supplier reports: a flow that reads this folder has to know
+    told = "".join(f'[sources."{name}"]\nlegs = "{legs}"\n\n' for name, legs in sources(world.parameters).items())
+    (out / "sources.toml").write_text(told)
 
 
 class _Lines:
@@ -297,7 +300,7 @@ def read_scenario(scenario: Scenario) -> Mapping[str, Any]:
         return scenario
     path = Path(scenario)
     shipped = Path(__file__).with_name("scenarios") / f"{scenario}.toml"
-    if not path.exists() and shipped.exists():
+    if not path.is_file() and shipped.exists():
         path = shipped
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
