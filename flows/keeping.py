@@ -7,10 +7,12 @@ small manifest: which base, which log, how long. On resuming, what lies beyond t
 
 import errno
 import os
+import struct
 import time
+import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import msgspec
 
@@ -24,7 +26,8 @@ _LEAST_LOG: Final = 4 << 20
 _KEPT: Final = 3
 """Generations of base and log that stay: the engine may resume one or two epochs back, never three bases."""
 _RETRY_S: Final = 1.0
-_MANIFEST_VERSION: Final = 1
+_MANIFEST_VERSION: Final = 2
+_FRAME: Final = struct.Struct("<QI")  # length, CRC-32
 
 _PASSING: Final = {
     errno.ENOSPC,
@@ -76,6 +79,25 @@ def made(folder: Path) -> int:
     """Make a folder that may be there already."""
     folder.mkdir(parents=True, exist_ok=True)
     return 0
+
+
+def _frame(data: bytes) -> bytes:
+    """Bytes with their length and checksum in front."""
+    return _FRAME.pack(len(data), zlib.crc32(data)) + data
+
+
+def _framed(file: BinaryIO) -> bytes:
+    """The next framed bytes of a file.
+
+    Raises:
+        FlowError: they are not what was written.
+    """
+    head = file.read(_FRAME.size)
+    size, checksum = _FRAME.unpack(head) if len(head) == _FRAME.size else (0, -1)
+    data = file.read(size)
+    if len(data) != size or zlib.crc32(data) != checksum:
+        raise FlowError("it is damaged")
+    return data
 
 
 class Keeper:
@@ -130,11 +152,12 @@ class Keeper:
         base = None
         try:
             if kept.based:
-                data = self._base_path(self.generation).read_bytes()
+                with self._base_path(self.generation).open("rb") as file:
+                    data = _framed(file)
                 self.base_bytes = len(data)
                 base = unpack(data)
             return base, self._entries_of(kept.length)
-        except (OSError, ValueError) as trouble:
+        except (OSError, ValueError, FlowError) as trouble:
             raise FlowError(
                 f"the state of {self.name} in {self.folder} cannot be read ({trouble}): restore the folder from a "
                 "copy, or start with an empty recovery folder and replay the ledger"
@@ -146,10 +169,11 @@ class Keeper:
         path = self._log_path(self.generation)
         entries: list[Any] = []
         with path.open("r+b") as log:
+            if path.stat().st_size < length:
+                raise FlowError(f"{path.name} is shorter than it was")
             log.truncate(length)
             while log.tell() < length:
-                size = int.from_bytes(log.read(8), "little")
-                entries += unpack(log.read(size))
+                entries += unpack(_framed(log))
         return entries
 
     def _append(self, data: bytes) -> int:
@@ -158,7 +182,7 @@ class Keeper:
         with path.open("w+b" if is_new else "r+b") as log:
             log.truncate(self.length)
             log.seek(self.length)
-            log.write(len(data).to_bytes(8, "little") + data)
+            log.write(_frame(data))
             log.flush()
             if self.fsync:
                 os.fdatasync(log.fileno())
@@ -184,7 +208,7 @@ class Keeper:
         )  # left by a run that was killed before this was committed
         part = self._base_path(generation).with_suffix(".part")
         with part.open("wb") as file:
-            file.write(data)
+            file.write(_frame(data))
             file.flush()
             if self.fsync:
                 os.fdatasync(file.fileno())

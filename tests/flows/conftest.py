@@ -4,9 +4,12 @@ import json
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -218,3 +221,156 @@ def flow(tmp_path: Path) -> Flow:
 def make_flow() -> Callable[[Path], Flow]:
     """The real flow, in a folder of the caller's."""
     return Flow
+
+
+# ------------------------------------------------------------------------------------------------- a run without end
+
+LIVE = """
+import sys, msgspec
+from flows.running import RunOptions, run
+options = msgspec.json.decode(sys.stdin.buffer.read(), type=RunOptions, dec_hook=lambda kind, value: kind(value))
+run(options)
+"""
+PATIENCE_S = 150.0
+"""How long a condition is waited for before a test fails: far more than it takes, for machines that are busy."""
+
+
+class Live:
+    """A supervised run over files that grow, as `linewatch run` does it."""
+
+    def __init__(self, folder: Path, store: Path | None = None) -> None:
+        self.folder = folder
+        self.data = folder / "data"
+        self.store = store or self.data / "alerts.sqlite"
+        self.inputs = folder / "inputs"
+        self.words = folder / "words.txt"
+        self.port = 0
+        self.process: subprocess.Popen[bytes] | None = None
+        self.data.mkdir(parents=True, exist_ok=True)
+
+    def start(self, streams: tuple[str, ...], processes: int = 1, **settings: str) -> None:
+        """Start it; each stream is a folder of files."""
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        for stream in streams:
+            (self.inputs / stream).mkdir(parents=True, exist_ok=True)
+        options = {
+            "inputs": {stream: (str(self.inputs / stream),) for stream in streams},
+            "store": f"sqlite:///{self.store}",
+            "data": str(self.data),
+            "recovery": str(self.folder / "recovery"),
+            "processes": processes,
+            "metrics_port": self.port,
+            "follow": True,
+            "alerts_out": str(self.data / "alerts.ndjson"),
+            "digests": True,
+            "epoch_seconds": 0.3,
+        }
+        environment = os.environ | {"LINEWATCH_DATA": str(self.data), "LINEWATCH_TOKEN_KEY": KEY} | settings
+        with self.words.open("ab") as words:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", LIVE], stdin=subprocess.PIPE, stderr=words, stdout=words,
+                env=environment, start_new_session=True,
+            )  # fmt: skip
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps(options).encode())
+        self.process.stdin.close()
+
+    def feed(self, stream: str, lines: list[str]) -> None:
+        """Let a file of a stream grow."""
+        with (self.inputs / stream / "growing.ndjson").open("a") as file:
+            file.writelines(lines)
+
+    def get(self, path: str) -> tuple[int, str]:
+        """What it answers; 0 when it does not."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as problem:
+            return problem.code, problem.read().decode()
+        except OSError:
+            return 0, ""
+
+    def waits_for(self) -> list[str]:
+        """Why it is not ready, in its own words; empty when it is or does not answer."""
+        status, body = self.get("/readyz")
+        return list(json.loads(body)["waits_for"]) if status == 503 else []
+
+    def ready(self) -> bool:
+        return self.get("/readyz")[0] == 200
+
+    def number(self, name: str) -> float:
+        """The sum over a metric's labels."""
+        rows = [
+            line
+            for line in self.get("/metrics")[1].splitlines()
+            if line.startswith((f"{name} ", f"{name}{{"))
+        ]
+        return sum(float(line.rsplit(" ", 1)[1]) for line in rows)
+
+    def taken(self) -> int:
+        """How many events have gone through, as of the last epoch."""
+        try:
+            tally = json.loads((self.folder / "recovery" / "run" / "letters.json").read_text())
+        except (OSError, ValueError):
+            return 0
+        return int(sum(tally["events"].values()))
+
+    def until(self, condition: Callable[[], Any], what: str) -> Any:
+        """Wait until something holds; gives what it gave."""
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline:
+            found = condition()
+            if found:
+                return found
+            assert self.process is None or self.process.poll() is None, f"it ended: {self.said()}"
+            time.sleep(0.1)
+        raise AssertionError(f"waited in vain until {what}: {self.said()}")
+
+    def children(self) -> list[int]:
+        """Its processes."""
+        assert self.process is not None
+        try:
+            text = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        except OSError:
+            return []
+        return [int(each) for each in text.split()]
+
+    def stop(self) -> int:
+        """End it as a service manager would; gives its exit status."""
+        assert self.process is not None
+        self.process.terminate()
+        status = self.process.wait(PATIENCE_S)
+        self.process = None
+        return status
+
+    def kill(self) -> None:
+        """Kill the supervisor and nothing else."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+        self.process = None
+
+    def close(self) -> None:
+        """End whatever is left."""
+        if self.process is not None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            self.process = None
+
+    def said(self) -> str:
+        return self.words.read_text()[-3000:] if self.words.exists() else ""
+
+    def digests(self) -> dict[str, str]:
+        ends = sorted((self.folder / "recovery" / "run" / "ends").glob("*.json"))
+        return {path.stem: json.loads(path.read_text())["digest"] for path in ends}
+
+    def alerts(self) -> bytes:
+        return (self.data / "alerts.ndjson").read_bytes()
+
+
+@pytest.fixture(scope="session")
+def make_live() -> Callable[..., Live]:
+    """A run without end, in a folder of the caller's."""
+    return Live

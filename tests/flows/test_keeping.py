@@ -1,0 +1,222 @@
+"""Snapshots: whatever is added, saved and killed, what is resumed is what an undisturbed keeper has."""
+
+import errno
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flows import keeping
+from flows.errors import FlowError
+from flows.keeping import Keeper, name_in, patiently
+from flows.plain import pack, unpack
+from monitoring import metrics
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("add"), st.integers(0, 2_000)),
+        st.tuples(st.just("save"), st.just(0)),
+        st.tuples(st.just("kill"), st.integers(0, 2)),  # so many saves are forgotten, as the engine may do
+        st.tuples(st.just("tear"), st.integers(1, 40)),  # so many bytes more than the manifest knows
+    ),
+    max_size=40,
+)
+
+
+class _Sum:
+    """The smallest state there is: everything it was told, in order."""
+
+    def __init__(self) -> None:
+        self.told: list[int] = []
+
+    def dump(self) -> dict[str, list[int]]:
+        return {"told": list(self.told)}
+
+    def take_up(self, base: Any, entries: list[Any]) -> None:
+        self.told = list(base["told"]) if base is not None else []
+        for entry in entries:
+            self.told.append(entry["n"])
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bases are written often, so that generations come and go."""
+    monkeypatch.setattr(keeping, "_LEAST_LOG", 200)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(steps=STEPS, seed=st.integers(0, 2**16))
+def test_what_is_resumed_is_what_was_saved(
+    steps: list[tuple[str, int]], seed: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keeping, "_LEAST_LOG", 200)
+        _work_through(steps, tmp_path_factory.mktemp("kept"), random.Random(seed))
+
+
+def _work_through(steps: list[tuple[str, int]], folder: Path, rng: random.Random) -> None:
+    keeper, state = Keeper(folder, "one", fsync=False), _Sum()
+    saved: list[tuple[bytes, list[int]]] = [(b"", [])]
+    for what, number in steps:
+        if what == "add":
+            entry = {"n": number, "noise": rng.randbytes(rng.randrange(60))}
+            state.told.append(number)
+            keeper.add(entry)
+        elif what == "save":
+            saved.append((keeper.save(state.dump), list(state.told)))
+        elif what == "tear" and keeper.length:
+            with (folder / f"one-{keeper.generation:06d}.log").open("ab") as log:
+                log.write(rng.randbytes(number))
+        elif what == "kill":
+            del saved[max(1, len(saved) - number) :]
+            manifest, told = saved[-1]
+            keeper, state = Keeper(folder, "one", fsync=False), _Sum()
+            state.take_up(*keeper.resume(manifest))
+            assert state.told == told
+    manifest, told = saved[-1]
+    last = _Sum()
+    last.take_up(*Keeper(folder, "one", fsync=False).resume(manifest))
+    assert last.told == told
+
+
+def test_generations_that_nothing_names_are_gone(tmp_path: Path, small: None) -> None:
+    keeper = Keeper(tmp_path, "one", fsync=False)
+    for n in range(200):
+        keeper.add({"n": n, "noise": random.Random(n).randbytes(150)})
+        keeper.save(lambda: {"told": []})
+    assert keeper.generation > 10
+    assert len(list(tmp_path.glob("*.base"))) <= 3
+    assert len(list(tmp_path.glob("*.log"))) <= 3
+
+
+def test_a_manifest_tells_whose_it_is(tmp_path: Path) -> None:
+    keeper = Keeper(tmp_path, "two-003-7")
+    keeper.add({"n": 1})
+    assert name_in(keeper.save(dict)) == "two-003-7"
+
+
+def test_without_a_folder_nothing_is_kept() -> None:
+    keeper = Keeper(None, "one")
+    keeper.add({"n": 1})
+    assert keeper.save(dict) == b""
+    assert keeper.resume(b"") == (None, [])
+
+
+def test_a_missing_file_is_said_with_what_to_do(tmp_path: Path) -> None:
+    keeper = Keeper(tmp_path, "one", fsync=False)
+    keeper.add({"n": 1})
+    manifest = keeper.save(dict)
+    (tmp_path / "one-000000.log").unlink()
+    with pytest.raises(FlowError, match="restore the folder"):
+        Keeper(tmp_path, "one").resume(manifest)
+
+
+@pytest.mark.parametrize("harm", [lambda data: data[:-4], lambda data: data[:12] + b"\0" * (len(data) - 12)])
+def test_a_damaged_log_is_said_and_never_half_taken(tmp_path: Path, harm: Any) -> None:
+    keeper = Keeper(tmp_path, "one", fsync=False)
+    keeper.add({"n": 1, "noise": bytes(range(200))})
+    manifest = keeper.save(dict)
+    log = tmp_path / "one-000000.log"
+    log.write_bytes(harm(log.read_bytes()))
+    with pytest.raises(FlowError, match="one"):
+        Keeper(tmp_path, "one").resume(manifest)
+
+
+# ------------------------------------------------------------------------------------------------- a full disk
+
+
+def test_a_write_waits_for_room_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    left, seen = [errno.ENOSPC, errno.EDQUOT, errno.EIO], []
+
+    def write() -> int:
+        if left:
+            raise OSError(left.pop(0), "no")
+        return 7
+
+    def sleep(_seconds: float) -> None:
+        paused = metrics.PAUSED.labels(reason="this test")._value.get()
+        seen.append((paused, metrics.READY._value.get()))
+
+    monkeypatch.setattr(keeping.time, "sleep", sleep)
+    assert patiently("this test", write) == 7
+    assert seen == [(1.0, 0.0)] * 3
+    assert metrics.PAUSED.labels(reason="this test")._value.get() == 0.0
+    assert metrics.READY._value.get() == 1.0
+
+
+def test_a_write_that_can_never_work_is_not_waited_for() -> None:
+    def write() -> int:
+        raise FileNotFoundError(errno.ENOENT, "no such folder")
+
+    with pytest.raises(FileNotFoundError):
+        patiently("this test", write)
+
+
+# ------------------------------------------------------------------------------------------------- plain data
+
+ROWS = np.dtype([("seq", "<i8"), ("value", "<f8"), ("flags", "<u4")])
+ARRAYS = st.one_of(
+    st.lists(st.floats(allow_nan=True, width=64), max_size=20).map(lambda v: np.array(v, dtype=np.float64)),
+    st.lists(st.integers(0, 2**64 - 1), max_size=20).map(lambda v: np.array(v, dtype=np.uint64)),
+    st.integers(0, 6).map(lambda n: np.arange(n * 3, dtype=np.int32).reshape(n, 3)),
+    st.integers(0, 6).map(lambda n: np.array([(i, i / 3, i) for i in range(n)], dtype=ROWS)),
+    st.integers(0, 9).map(lambda n: np.arange(2 * n, dtype=np.int64)[::2]),  # not contiguous
+)
+PLAIN = st.recursive(
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(-(2**63), 2**64 - 1),
+        st.text(max_size=8),
+        st.binary(max_size=8),
+        ARRAYS,
+    ),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4), st.dictionaries(st.text(max_size=4), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+def _same(a: Any, b: Any) -> bool:
+    if isinstance(a, np.ndarray):
+        return (
+            isinstance(b, np.ndarray)
+            and a.dtype == b.dtype
+            and a.shape == b.shape
+            and a.tobytes() == b.tobytes()
+        )
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(_same(a[k], b[k]) for k in a)
+    if isinstance(a, list):
+        return len(a) == len(b) and all(map(_same, a, b))
+    return type(a) is type(b) and bool(a == b)
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(plain=PLAIN)
+def test_plain_data_comes_back_as_it_was(plain: Any) -> None:
+    assert _same(unpack(pack(plain)), plain)
+
+
+def test_an_array_that_comes_back_can_be_changed() -> None:
+    back = unpack(pack({"a": np.zeros(3)}))
+    back["a"][1] = 5.0
+    assert back["a"].tolist() == [0.0, 5.0, 0.0]
+
+
+def test_a_class_of_ours_is_never_stored() -> None:
+    with pytest.raises(FlowError, match="cannot be written"):
+        pack({"a": _Sum()})
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"LWSN", b"what is this, then?", pack([1])[:4] + b"\x63" + pack([1])[5:]]
+)
+def test_bytes_that_are_no_snapshot_are_refused(data: bytes) -> None:
+    with pytest.raises(FlowError, match="another version, or damaged"):
+        unpack(data)
