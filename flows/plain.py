@@ -27,7 +27,7 @@ def unpack(data: bytes) -> Any:
     Raises:
         FlowError: the bytes are of another version, or damaged.
     """
-    if data[:4] != _MAGIC or data[4] != VERSION:
+    if len(data) < 13 or data[:4] != _MAGIC or data[4] != VERSION:
         raise FlowError("a snapshot of another version, or damaged: start with an empty recovery folder")
     length = int.from_bytes(data[5:13], "little")
     return _DECODER.decode(_CODEC.decompress(data[13:], length, asbytes=True))

@@ -24,6 +24,14 @@ EXAMPLES: Final = (
         "ordinary people only, by a scenario that comes along",
     ),
     Example(
+        "linewatch simulate --stream --speed 600 --out live --days 2",
+        "ten minutes of life a second, into files that `linewatch run` can follow",
+    ),
+    Example(
+        "linewatch simulate --out world --report report",
+        "with plots of volumes, degrees, durations, amounts and hours beside published figures",
+    ),
+    Example(
         "linewatch replay --payments world/payments.ndjson --telecoms world/telecoms.ndjson",
         "what to do with it then",
     ),
@@ -50,6 +58,25 @@ def simulate(
         typer.Option(metavar="NAME", help="A scenario that comes along, or a TOML file of your own."),
     ] = None,
     format_: Annotated[Format, typer.Option("--format", help="How the streams are written.")] = Format.ndjson,
+    live: Annotated[
+        bool,
+        typer.Option("--stream", help="Let it happen: records appear in growing files as they are recorded."),
+    ] = False,
+    speed: Annotated[
+        float, typer.Option(min=0.0, help="With --stream: how many times as fast as in life; 0 does not wait.")
+    ] = 1.0,
+    only: Annotated[
+        str | None,
+        typer.Option(metavar="STREAM", help="With --stream and --out -: the one stream to write to standard output."),
+    ] = None,
+    plots: Annotated[
+        Path | None,
+        typer.Option("--report", metavar="DIR", help="Draw the world beside published and real figures into DIR."),
+    ] = None,
+    messages: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="With --report: a Parquet file of real messages (src, dst, ts) to draw beside."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Make up a world: people, lines, accounts, crimes and innocent look-alikes.
@@ -58,6 +85,9 @@ def simulate(
     own, which no flow reads.
     """
     first = _day(start)
+    if live:
+        _stream(people, days, seed, first, out, scenario, speed, only)
+        return
     from simulator.simulation import simulate as make_up
 
     with Steps("Simulating", quiet=json) as steps:
@@ -73,6 +103,7 @@ def simulate(
                 done, of, f"Simulating, day {done} of {of}, {wording.some(records, 'record')}"
             ),
         )
+    drawn = None if plots is None else _report(out, plots, messages)
     if json:
         say_json(
             {
@@ -84,9 +115,12 @@ def simulate(
                 "held_back": summary.held_back,
                 "truths": summary.truths,
                 "sources": dict(summary.sources),
+                "report": drawn,
             }
         )
         return
+    if drawn is not None:
+        screen().print(f"report: {drawn}", markup=False)
     for stream, number in summary.records.items():
         screen().print(f"{stream}: {wording.some(number, 'record')}", markup=False)
     screen().print(
@@ -95,6 +129,29 @@ def simulate(
     hint(
         f"Next: linewatch replay --payments {out}/payments.{format_.value} --telecoms {out}/telecoms.{format_.value}"
     )
+
+
+def _stream(
+    people: int, days: int, seed: int, first: date, out: Path, scenario: str | None, speed: float, only: str | None
+) -> None:
+    from simulator.simulation import stream as let_happen
+
+    to_output = str(out) == "-"
+    if only is not None and not to_output:
+        raise ConsoleError("--only goes with --out -: to a folder every stream is written.")
+    summary = let_happen(
+        people, days, seed, first, None if to_output else out, speed=speed, scenario=scenario, only=only
+    )
+    if not to_output:
+        screen().print(f"{wording.some(sum(summary.records.values()), 'record')} in {out}", markup=False)
+
+
+def _report(world: Path, plots: Path, messages: Path | None) -> str:
+    """Draw the realism report; gives where it is."""
+    from simulator.report import report
+
+    report(world, plots, messages=messages)
+    return str(plots / "report.md")
 
 
 def _day(text: str) -> date:
