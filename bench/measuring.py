@@ -189,15 +189,12 @@ def follow(order: dict[str, Any]) -> dict[str, Any]:
     )
     seen = Seen()
     watched.watch_keepers(seen)
-    first = Path(order["first"])
-    told = 0
+    reached = Path(order["reached"])
 
     def on_tick() -> None:
-        nonlocal told
-        reached = sum(tick.rows for tick in seen.through[told:]) if told else 0
-        if not told or reached:
-            first.write_text(f"{seen.through[0].done_at!r} {sum(tick.rows for tick in seen.through)}")
-        told = len(seen.through)
+        part = reached.with_suffix(".part")
+        part.write_text(f"{seen.through[0].done_at!r} {sum(tick.rows for tick in seen.through)}")
+        part.replace(reached)
 
     Path(order["ready"]).write_text(repr(time.time()))
     seconds = watched.run(options, seen, all_detectors(), on_tick)

@@ -41,7 +41,7 @@ class Through(msgspec.Struct, frozen=True, array_like=True):
     tick: int
     rows: int
     done_at: float
-    alerts: tuple[str, ...]  # of each alert, the id of the event that wrote it
+    alerts: tuple[str, ...]  # of each alert, the id of the event that was scored
 
 
 @dataclass(slots=True)
@@ -130,7 +130,7 @@ class _Alerts(AlertsPart):
         self.seen.spent("alerts to the store", time.perf_counter() - started)
         now = time.time()
         self.seen.through += [
-            Through(done.tick, done.events, now, tuple(alert.event_ids[-1] for alert in done.alerts))
+            Through(done.tick, done.events, now, tuple(alert.assessment.scored_event_id for alert in done.alerts))
             for done in items
         ]
         if self.on_tick is not None:

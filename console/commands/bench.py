@@ -1,6 +1,7 @@
 """`linewatch bench`: how fast, how late, how large, on this machine."""
 
-from typing import Annotated, Final
+from pathlib import Path
+from typing import Annotated, Final, Literal
 
 import typer
 
@@ -9,22 +10,42 @@ from console.rooms import beside
 from console.teaching import Example
 
 EXAMPLES: Final = (
-    Example("linewatch bench", "every measurement; takes some minutes"),
-    Example("linewatch bench --quick", "a short look, good for a comparison before and after a change"),
-    Example("linewatch bench --only throughput --json", "one measurement, for a program"),
+    Example("linewatch bench", "every measurement; takes the better part of an hour"),
+    Example("linewatch bench payments --events 200000 --runs 1", "a short look, before and after a change"),
+    Example("linewatch bench latency --json", "one measurement, for a program"),
 )
+
+What = Literal["payments", "telecoms", "both", "latency", "state", "door", "all"]
 
 
 def bench(
-    only: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME", help="Only this measurement; may be given more than once."),
+    what: Annotated[
+        What,
+        typer.Argument(help="Which streams' throughput, or latency, state, the door alone, or all of it."),
+    ] = "all",
+    events: Annotated[int, typer.Option(min=1_000, help="Events of each stream.")] = 1_000_000,
+    accounts: Annotated[int, typer.Option(min=100, help="Accounts, or numbers, among which they are.")] = 500_000,
+    runs: Annotated[int, typer.Option(min=1, help="Runs of each variant.")] = 3,
+    seconds: Annotated[float, typer.Option(min=2.0, help="Latency: for how long.")] = 60.0,
+    rate: Annotated[int, typer.Option(min=100, help="Latency: events a second.")] = 20_000,
+    entities: Annotated[int, typer.Option(min=10_000, help="State: accounts known at the restart.")] = 1_000_000,
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Where inputs are kept for the next time. \\[default: the temporary folder]"
+        ),
     ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Fewer events and repeats.")] = False,
     json: Json = False,
 ) -> None:
     """Measure throughput, latency and state here, with the machine and the path named.
 
-    Each variant is warmed up and run several times; the median and the spread are printed.
+    Each run is a process of its own on one core, warmed up; variants take turns, and the median and the spread are
+    printed. A naive twin of the path runs beside it. Figures taken while the machine does other work are worth
+    little: the load before is printed with them.
     """
-    beside("bench.engine", "bench").run(only=tuple(only or ()), quick=quick, as_json=json)
+    engine = beside("bench.engine", "bench")
+    size = {"events": events, "accounts": accounts, "runs": runs}
+    given = size | {"seconds": seconds, "rate": rate, "entities": entities}
+    if folder is not None:
+        given |= {"folder": folder.resolve()}
+    engine.run(engine.Asked(what=what, **given), as_json=json)
