@@ -339,7 +339,7 @@ class Door:
                 out[column] = np.where(here, judged[name], NO_TIME)
             elif name not in schema:
                 continue
-            elif isinstance(rule, contract.Text | contract.Ignored):
+            elif isinstance(rule, contract.Text | contract.Ignored) or schema[name] == pl.String:
                 out[name] = judge.texts(raw.texts[name], here & keep)
             elif isinstance(rule, contract.Whole | contract.Number):
                 out[name] = np.where(here, judged[name], np.nan)
