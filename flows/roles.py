@@ -183,7 +183,7 @@ def _payments(m: _Maker) -> None:
     _flag(flags, f, "cop_overridden", (_YES,), Flag.COP_OVERRIDDEN)
     _flag(flags, f, "reference_kind", _QUIET, Flag.QUIET_REFERENCE)
     if "decline_reason" in f:
-        flags[(f.frame["decline_reason"] != "").to_numpy()] |= Flag.DECLINED
+        flags[(f.frame["decline_reason"] != "").to_numpy()] |= np.uint32(Flag.DECLINED)
     flags |= np.uint32(Flag.FINAL)
     everything = np.ones(f.height, dtype=bool)
     takes = {who: f[f"take_{who}"] == 1 for who in ("payer", "payee")}
