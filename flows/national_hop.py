@@ -57,12 +57,12 @@ class NationalHop:
         rules = list(ids.rules)
         for fire in fires:
             while rules and rules[0].seq < fire.seq:
-                alerts += self._obey(rules.pop(0))
+                alerts += self._obey(ids, rules.pop(0))
             alerts += self.episodes.advance(fire.clock_ts)
             alert = self.episodes.fire(fire)
             alerts += [] if alert is None else [alert]
         for rule in rules:
-            alerts += self._obey(rule)
+            alerts += self._obey(ids, rule)
         if len(ids.clock):
             self.last_ts = int(ids.clock[-1])
             alerts += self.episodes.advance(self.last_ts)
@@ -91,15 +91,17 @@ class NationalHop:
             facts=tuple(msgspec.structs.replace(fact, sources=(source,)) for fact in fire.facts),
         )
 
-    def _obey(self, rule: Rule) -> list[Alert]:
+    def _obey(self, ids: Ids, rule: Rule) -> list[Alert]:
         body = json.loads(rule.body or "{}")
+        # what had ended by then goes out first, wherever the tick was cut
+        alerts = list(self.episodes.advance(int(ids.clock[rule.seq - ids.first_seq])))
         if rule.kind == "decision":
             ended = self.episodes.decide(body["alert_id"], body["outcome"], rule.recorded_ts)
-            return [] if ended is None else [ended]
+            alerts += [] if ended is None else [ended]
         if rule.kind == "snooze":
             kind, _, token = str(body["subject"]).partition(":")
             self.episodes.snooze(rule.detector, Subject(kind, token), int(body["until"]))
-        return []
+        return alerts
 
     # --------------------------------------------------------------------------------------------------- state as data
 
