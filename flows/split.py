@@ -22,6 +22,16 @@ from flows.roles import role_rows
 SUBJECT_SHARDS: Final = 4
 """Shards of the subject hop: only gated rows go there, so a few are enough."""
 
+_NOBODY: Final = pl.DataFrame(
+    schema={
+        "seq": pl.Int64,
+        "recorded_ts": pl.Int64,
+        "event_id": pl.String,
+        "source": pl.String,
+        "basis": pl.String,
+    }
+)
+
 CONTROL_STREAMS: Final = ("control", "labels")
 
 
@@ -159,6 +169,8 @@ class Splitter:
             for frame in tick.rows.values()
             if frame.height
         ]
+        if not parts:  # nothing but refusals
+            parts = [_NOBODY]
         named = pl.concat(parts).sort("seq") if len(parts) != 1 else parts[0]
         clock = np.maximum.accumulate(np.concatenate(([self.memory.clock], named["recorded_ts"].to_numpy())))[
             1:

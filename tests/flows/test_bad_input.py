@@ -313,6 +313,25 @@ def test_a_file_that_disappears_costs_a_letter_and_nothing_else(tmp_path: Path) 
     assert gone.counted == Counter({("payments", "file_lost"): 1})
 
 
+def test_input_of_nothing_but_bad_records_is_told_and_ends(tmp_path: Path) -> None:
+    path = tmp_path / "payments.ndjson"
+    path.write_bytes(b"nothing\nof use\n")
+
+    ran = _run(tmp_path, {"payments": (str(path),)})
+
+    assert ran.summary.rejected == {"not_json": 2}
+    assert ran.summary.events == {}
+
+
+def test_empty_input_ends(tmp_path: Path) -> None:
+    path = tmp_path / "payments.ndjson"
+    path.touch()
+
+    ran = _run(tmp_path, {"payments": (str(path),)})
+
+    assert (ran.summary.events, ran.summary.rejected, ran.letters) == ({}, {}, [])
+
+
 def test_a_late_event_is_counted_once_for_each_entity_it_is_late_for(tmp_path: Path) -> None:
     late = _payment(2, ts="2026-01-01T09:00:00Z", recorded_ts=(START + timedelta(seconds=2)).isoformat())
     known, new = late["payer_account"], "00-00-79 00000009"

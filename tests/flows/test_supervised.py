@@ -73,6 +73,8 @@ def story(
         _feed(told, 0)
         _all_taken(told, 1)
         told.refused = _second_run(live)
+        live.feed("payments", ["all by itself in its tick\n"])
+        live.until(lambda: _letters(live), "the bad line is told")
         live.feed("payments", _third(lines["payments"], 1)[:200])
         os.kill(live.children()[1], signal.SIGKILL)
         live.feed("payments", _third(lines["payments"], 1)[200:])
@@ -96,6 +98,10 @@ def story(
         yield told
     finally:
         live.close()
+
+
+def _letters(live: Any) -> list[bytes]:
+    return list((live.data / "rejected.ndjson").read_bytes().splitlines())
 
 
 def _alive(pid: int) -> bool:
@@ -177,8 +183,8 @@ def test_two_flows_in_one_folder_are_refused(story: Story) -> None:
     assert "another flow is at work" in story.refused
 
 
-def test_nothing_was_refused(story: Story) -> None:
-    assert (story.live.data / "rejected.ndjson").read_bytes() == b""
+def test_a_bad_line_in_a_tick_of_its_own_is_one_letter(story: Story) -> None:
+    assert [msgspec.json.decode(line)["reason"] for line in _letters(story.live)] == ["not_json"]
 
 
 # ------------------------------------------------------------------------------------------------- one thing at a time

@@ -1,0 +1,338 @@
+"""Role rows and their sending: each event as every entity in it sees it, held to a slow, obvious reading of the rules."""
+
+import json
+import math
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from detectors.discovery import all_detectors
+from events.bases import Bases
+from events.codes import DIRECTIONS, TOKEN_KINDS, WATCH_WHATS, code_of
+from events.door import Door, Source
+from events.ledger import Tick
+from events.readers import Input
+from events.sequencer import Sequencer
+from events.tokens import Key, KeyRing
+from features.rows import Entity, Role
+from flows.dataflow import plan_of
+from flows.first_pass import FirstPass
+from flows.roles import role_rows
+from flows.running import RunOptions, Summary, replay
+from flows.split import Splitter
+
+START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+OLD, NEW = Key("k0", bytes(range(32))), Key("k1", bytes(range(32, 64)))
+EVERYTHING = frozenset(Entity)
+ACCOUNTS = [f"00-00-01 {n:08d}" for n in range(4)]
+NUMBERS = [f"+44770090000{n}" for n in range(4)]
+
+Row = tuple[Any, ...]
+
+
+def _some(**choices: Any) -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries(
+        {}, optional={name: st.sampled_from(values) for name, values in choices.items()}
+    )
+
+
+PAYMENT = st.tuples(
+    st.sampled_from(["own", "both"]),
+    _some(
+        payer_account=ACCOUNTS, payee_account=ACCOUNTS, card=["c1", "c2"], terminal=["t1"], merchant=["m1", "m2"],
+        device_id=["d1", "d2"], payer_phone=NUMBERS,
+    ),
+    st.sampled_from(["p1", "p2", "p3"]),
+).map(lambda x: ("payments", x[0], {"rail": "fps", "amount_minor": 500, "payment_id": x[2]} | x[1]))  # fmt: skip
+TELECOMS = st.tuples(
+    st.sampled_from(["own", "both"]),
+    st.sampled_from(NUMBERS),
+    st.sampled_from(["call", "sms"]),
+    _some(
+        other_number=NUMBERS, direction=["mo", "mt"], imsi=["001010000000001"], imei=["001000001234567"],
+        cell=["234-10-1-1"],
+    ),
+).map(lambda x: ("telecoms", x[0], {"number": x[1], "kind": x[2]} | x[3]))  # fmt: skip
+LINK = st.tuples(
+    st.sampled_from([f"account:{a}" for a in ACCOUNTS] + [f"number:{n}" for n in NUMBERS] + ["party:x"]),
+    st.sampled_from([f"number:{n}" for n in NUMBERS] + [f"account:{ACCOUNTS[0]}"]),
+).map(lambda x: ("links", "own", {"a": x[0], "b": x[1], "kind": "registered"}))
+WATCH = st.sampled_from(
+    [("account", ACCOUNTS[1]), ("number", NUMBERS[1]), ("imei", "001000001234567")]
+).map(lambda x: ("watch", "own", {"what": x[0], "value": x[1], "why": "lost_stolen"}))  # fmt: skip
+ACCOUNT = _some(device_id=["d1"], number=NUMBERS).map(
+    lambda x: ("accounts", "own", {"account": ACCOUNTS[2], "kind": "login"} | x)
+)
+RECORDS = st.lists(st.one_of(PAYMENT, TELECOMS, LINK, WATCH, ACCOUNT), min_size=1, max_size=40)
+
+
+def _ticks(
+    records: list[tuple[str, str, dict[str, Any]]], folder: Path, keys: KeyRing, tick_rows: int = 7
+) -> list[Tick]:
+    """The records through the real door and the one order; `own` and `both` are two suppliers."""
+    lines: dict[str, list[str]] = {}
+    for n, (stream, legs, record) in enumerate(records):
+        whole = {
+            "event_id": f"e{n}",
+            "ts": (START + timedelta(seconds=n)).isoformat(),
+            "source": legs,
+        } | record
+        lines.setdefault(stream, []).append(json.dumps(whole) + "\n")
+    inputs = []
+    for stream, text in lines.items():
+        path = folder / f"{stream}.ndjson"
+        path.write_text("".join(text))
+        inputs.append(Input(stream, str(path), "own"))
+    sources = [Source("own", "own", None), Source("both", "both", None)]
+    door = Door(keys, Bases.demo(), sources, default_basis="synthetic-demo")
+    sequencer = Sequencer(inputs, door, tick_rows=tick_rows)
+    ticks: list[Tick] = []
+    while not sequencer.finished:
+        tick = sequencer.next_tick()
+        ticks += [] if tick is None else [tick]
+    sequencer.close()
+    return ticks
+
+
+# ------------------------------------------------------------------------------------------------- the slow reading
+
+
+class _Slow:
+    """One record at a time, by the rules as they are written down."""
+
+    def __init__(self, tick: Tick) -> None:
+        self.rows: list[Row] = []
+        for stream, frame in tick.rows.items():
+            self.columns = set(frame.columns)
+            for row in frame.iter_rows(named=True):
+                self.row = row
+                getattr(self, stream, lambda: None)()
+
+    def token(self, name: str) -> tuple[int, int]:
+        return self.row.get(f"{name}_hi", 0), self.row.get(f"{name}_lo", 0)
+
+    def has(self, name: str) -> bool:
+        return self.token(name) != (0, 0)
+
+    def add(
+        self,
+        entity: Entity,
+        role: Role,
+        side: int,
+        own: str,
+        other: str | None,
+        sends: bool,
+        shadow: bool = False,
+    ) -> None:
+        if self.has(own):
+            told = self.token(other) if other else (0, 0)
+            self.rows.append(
+                (self.row["seq"], entity, role, side, shadow, self.token(own), told, bool(sends))
+            )
+
+    def under_both(
+        self, entity: Entity, role: Role, side: int, own: str, other: str | None, sends: bool
+    ) -> None:
+        """Under the current key, and under the key before while it is kept."""
+        self.add(entity, role, side, own, other, sends)
+        known = other is not None and f"{other}_prev_lo" in self.columns
+        self.add(entity, role, side, f"{own}_prev", f"{other}_prev" if known else other, False, shadow=True)
+
+    def payments(self) -> None:
+        row = self.row
+        for side, (who, whom, role) in enumerate(
+            (("payer", "payee", Role.PAYER), ("payee", "payer", Role.PAYEE))
+        ):
+            own, other = f"{who}_account", f"{whom}_account"
+            other_told = bool(row.get(f"take_{whom}", 0)) and self.has(other)
+            if row.get(f"take_{who}", 0):
+                self.under_both(Entity.ACCOUNT, role, side, own, other, other_told)
+            elif other_told:
+                self.add(Entity.ACCOUNT, Role.PEEK, side, own, other, True)
+        payer_told = bool(row.get("take_payer", 0)) and self.has("payer_account")
+        for entity, role, name in (
+            (Entity.CARD, Role.CARD, "card"),
+            (Entity.TERMINAL, Role.TERMINAL, "terminal"),
+            (Entity.MERCHANT, Role.MERCHANT, "merchant"),
+            (Entity.DEVICE, Role.DEVICE, "device"),
+        ):
+            self.add(entity, role, 0, name, "payer_account", payer_told)
+
+    def telecoms(self) -> None:
+        direction = self.row.get("direction", 0)
+        outgoing = direction == code_of(DIRECTIONS, "mo")
+        informs = self.row.get("informs_other", 0) == 1 and direction != 0 and self.has("other")
+        role = Role.SELF if direction == 0 else (Role.OUT if outgoing else Role.IN)
+        self.under_both(Entity.NUMBER, role, 0, "number", "other", informs)
+        if informs:
+            flipped = Role.IN if outgoing else Role.OUT
+            self.under_both(Entity.NUMBER, flipped, 1, "other", "number", True)
+        elif direction != 0:
+            self.add(Entity.NUMBER, Role.PEEK, 1, "other", "number", True)
+        for entity, thing, name in (
+            (Entity.SIM, Role.SIM, "imsi"),
+            (Entity.HANDSET, Role.HANDSET, "imei"),
+            (Entity.CELL, Role.CELL, "cell"),
+        ):
+            self.add(entity, thing, 0, name, "number", True)
+
+    def links(self) -> None:
+        for side, (one, other) in enumerate((("a", "b"), ("b", "a"))):
+            kind = self.row[f"{one}_kind"]
+            for word, entity in (("account", Entity.ACCOUNT), ("number", Entity.NUMBER)):
+                if kind == code_of(TOKEN_KINDS, word):
+                    self.add(entity, Role.LINKED, side, one, other, False)
+
+    def watch(self) -> None:
+        for word, entity in (
+            ("account", Entity.ACCOUNT),
+            ("number", Entity.NUMBER),
+            ("imei", Entity.HANDSET),
+        ):
+            if self.row["what"] == code_of(WATCH_WHATS, word):
+                self.add(entity, Role.WATCHED, 0, "value", None, False)
+
+    def accounts(self) -> None:
+        self.add(Entity.ACCOUNT, Role.HOLDER, 0, "account", None, False)
+        self.add(Entity.ACCOUNT, Role.HOLDER, 0, "account_prev", None, False, shadow=True)
+
+
+def _fast(tick: Tick) -> list[Row]:
+    found = []
+    for entity, rows in role_rows(tick, EVERYTHING).items():
+        for r in rows:
+            own, other = (int(r["own_hi"]), int(r["own_lo"])), (int(r["other_hi"]), int(r["other_lo"]))
+            found.append(
+                (
+                    int(r["seq"]),
+                    entity,
+                    Role(r["role"]),
+                    int(r["side"]),
+                    bool(r["shadow"]),
+                    own,
+                    other,
+                    r["sends"] == 1,
+                )
+            )
+    return found
+
+
+@pytest.mark.parametrize("rotating", [False, True])
+@settings(
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(records=RECORDS)
+def test_rows_are_what_a_slow_reading_of_the_rules_gives(
+    records: list[tuple[str, str, dict[str, Any]]], rotating: bool, tmp_path: Path
+) -> None:
+    for old in tmp_path.glob("*"):
+        old.unlink()
+    for tick in _ticks(records, tmp_path, KeyRing(NEW, OLD if rotating else None)):
+        assert Counter(_fast(tick)) == Counter(_Slow(tick).rows)
+
+
+@settings(
+    max_examples=25,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(records=RECORDS, shards=st.sampled_from([1, 2, 4, 16, 64]), rotating=st.booleans())
+def test_every_shard_is_told_how_many_rows_will_come(
+    records: list[tuple[str, str, dict[str, Any]]], shards: int, rotating: bool, tmp_path: Path
+) -> None:
+    for old in tmp_path.glob("*"):
+        old.unlink()
+    plan = plan_of(all_detectors())
+    splitter = Splitter(shards, frozenset(plan.first))
+    first: dict[int, FirstPass] = {}
+    had: dict[int, int] = {}
+    for tick in _ticks(records, tmp_path, KeyRing(NEW, OLD if rotating else None)):
+        split = splitter.split(tick, 0.0)
+        sent: Counter[int] = Counter()
+        for shard, share in split.shares.items():
+            work = first.setdefault(shard, FirstPass(plan, shard, shards))
+            sent.update({to: halves.count for to, halves in work.take(share).items()})
+        assert +sent == {shard: expected.count for shard, expected in split.second.items() if expected.count}
+        for shard, expected in split.second.items():
+            assert expected.before == had.get(shard, -1)
+            had[shard] = tick.number
+        assert all(expected.count == len(split.second) for expected in split.subject.values())
+
+
+def test_shares_are_in_the_one_order(tmp_path: Path) -> None:
+    records = [("payments", "both", {"rail": "fps", "amount_minor": 5, "payer_account": ACCOUNTS[n % 4],
+                "payee_account": ACCOUNTS[(n + 1) % 4]}) for n in range(40)]  # fmt: skip
+    splitter = Splitter(4, EVERYTHING)
+    for tick in _ticks(records, tmp_path, KeyRing(NEW, OLD), tick_rows=16):
+        for shard, share in splitter.split(tick, 0.0).shares.items():
+            for rows in share.rows.values():
+                order = [(int(r["seq"]), int(r["side"]), int(r["shadow"])) for r in rows]
+                assert order == sorted(order)
+                assert {int(r["own_lo"]) % 4 for r in rows} == {shard}
+
+
+def test_what_is_not_said_is_absent_and_not_zero(tmp_path: Path) -> None:
+    record = ("payments", "both", {"rail": "fps", "amount_minor": 5, "payer_account": ACCOUNTS[0]})
+    (tick,) = _ticks([record], tmp_path, KeyRing(NEW))
+    (row,) = role_rows(tick, EVERYTHING)[Entity.ACCOUNT]
+    assert row["value"] == 5.0
+    assert all(math.isnan(row[name]) for name in ("balance", "born", "lat", "lon"))
+
+
+# ------------------------------------------------------------------------------------------------- end to end
+
+
+def _replayed(at: Path, inputs: dict[str, tuple[str, ...]], **settings: str) -> tuple[bytes, Summary]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in ({"TOKEN_KEY": "5a" * 32, "DATA": str(at)} | settings).items():
+            patch.setenv(f"LINEWATCH_{name}", value)
+        summary = replay(
+            RunOptions(
+                inputs=inputs,
+                store=f"sqlite:///{at / 'alerts.sqlite'}",
+                data=at,
+                recovery=at / "recovery",
+                alerts_out=at / "alerts.ndjson",
+            )
+        )
+    return (at / "alerts.ndjson").read_bytes(), summary
+
+
+def test_the_number_of_shards_changes_no_alert(world: Any, tmp_path: Path) -> None:
+    one, summary = _replayed(tmp_path / "one", world, SHARDS="1")
+    many, _ = _replayed(tmp_path / "many", world, SHARDS="64")
+    assert summary.raised >= 2
+    assert many == one
+
+
+def test_after_the_keys_are_switched_the_history_is_still_there(world: Any, tmp_path: Path) -> None:
+    lines = Path(world["payments"][0]).read_text().splitlines(keepends=True)
+    folder, whole, late = tmp_path / "payments", tmp_path / "whole", tmp_path / "late"
+    for each in (folder, whole, late):
+        each.mkdir()
+    (folder / "a.ndjson").write_text("".join(lines[:1_800]))
+    (whole / "a.ndjson").write_text("".join(lines))
+    (late / "a.ndjson").write_text("".join(lines[1_800:]))
+    inputs = {"payments": (str(folder),)}
+    old, new = {"TOKEN_KEY": "a1" * 32, "TOKEN_KEY_ID": "a"}, {"TOKEN_KEY": "b2" * 32, "TOKEN_KEY_ID": "b"}
+
+    both = old | {"TOKEN_KEY_PREVIOUS": new["TOKEN_KEY"], "TOKEN_KEY_PREVIOUS_ID": "b"}
+    before, _ = _replayed(tmp_path / "rotated", inputs, **both)
+    (folder / "b.ndjson").write_text("".join(lines[1_800:]))
+    rotated, summary = _replayed(tmp_path / "rotated", inputs, **new)
+    straight, _ = _replayed(tmp_path / "straight", {"payments": (str(whole),)}, **new)
+    forgetful, _ = _replayed(tmp_path / "forgetful", {"payments": (str(late),)}, **new)
+
+    assert before == b"", "the story must begin after the switch"
+    assert summary.raised >= 1
+    assert rotated == straight
+    assert forgetful != straight, "without a history the alerts must differ, or this shows nothing"
