@@ -2,6 +2,8 @@
 
 import contextlib
 import errno
+import os
+import signal
 import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
@@ -74,7 +76,7 @@ class Story:
 
 def _parts(path: str) -> list[list[str]]:
     lines = Path(path).read_text().splitlines(keepends=True)
-    return [lines[:1_200], lines[1_200:1_900], lines[1_900:2_300], lines[2_300:]]
+    return [lines[:1_200], lines[1_200:1_900], lines[1_900:2_200], lines[2_200:2_400], lines[2_400:]]
 
 
 def _through(story: Story, name: str, trouble: Any, lines: list[str], among: tuple[str, ...]) -> None:
@@ -102,7 +104,8 @@ def story(
     desk = at / "desk"
     live = make_live(at, desk / "alerts.sqlite")
     parts = _parts(world["payments"][0])
-    with _small_disk(at / "recovery", 64), _small_disk(live.data / "ledger", 16):
+    engine = at / "recovery" / "engine"
+    with _small_disk(at / "recovery", 64), _small_disk(engine, 16), _small_disk(live.data / "ledger", 16):
         wanted = make_flow(at).run({"payments": world["payments"]}, name="undisturbed")
         told = Story(live, wanted)
         try:
@@ -115,6 +118,7 @@ def story(
                 told, "no room for snapshots", _full(at / "recovery"), parts[3],
                 ("snapshots", "ledger", "output", "disk"),
             )  # fmt: skip
+            _through(told, "no room for the engine", _full_and_fallen(live, engine), parts[4], ("disk",))
             told.status = live.stop()
             yield told
         finally:
@@ -129,7 +133,21 @@ def _until_removed(path: Path) -> Iterator[None]:
         path.unlink()
 
 
-TROUBLES = ("no folder for the store", "no room for the ledger", "a locked store", "no room for snapshots")
+@contextlib.contextmanager
+def _full_and_fallen(live: Any, engine: Path) -> Iterator[None]:
+    """No room where the engine keeps its database, which cannot wait: the process is gone."""
+    with _full(engine):
+        os.kill(live.children()[0], signal.SIGKILL)
+        yield
+
+
+TROUBLES = (
+    "no folder for the store",
+    "no room for the ledger",
+    "a locked store",
+    "no room for snapshots",
+    "no room for the engine",
+)
 
 
 @pytest.mark.parametrize("trouble", TROUBLES)
