@@ -314,20 +314,39 @@ def test_the_number_of_shards_changes_no_alert(world: Any, tmp_path: Path) -> No
     assert many == one
 
 
-def test_after_the_keys_are_switched_the_history_is_still_there(world: Any, tmp_path: Path) -> None:
-    lines = Path(world["payments"][0]).read_text().splitlines(keepends=True)
+def _story() -> tuple[list[str], list[str]]:
+    """A few quiet days in which people come to know an account, and the two days in which it is used as a mule."""
+    quiet, loud = [], []
+
+    def pay(lines: list[str], hours: float, payer: str, payee: str, pence: int) -> None:
+        n = len(quiet) + len(loud)
+        at = (START + timedelta(hours=hours)).isoformat()
+        record = {"event_id": f"s{n}", "ts": at, "rail": "fps", "amount_minor": pence, "payment_id": f"s{n}"}
+        lines.append(json.dumps(record | {"payer_account": payer, "payee_account": payee}) + "\n")
+
+    people, mule = [f"00-00-20 {k:08d}" for k in range(12)], "00-00-11 00000001"
+    for n, payer in enumerate(people[:8]):
+        pay(quiet, 9.0 * n, payer, mule, 4_000 + n)
+    for n in range(40):
+        pay(loud, 80 + 0.5 * n, people[n % 12], mule, 60_000 + 100 * n)
+        pay(loud, 80.1 + 0.5 * n, mule, f"00-00-40 {n % 4:08d}", 59_000 + 100 * n)
+    return quiet, loud
+
+
+def test_after_the_keys_are_switched_the_history_is_still_there(tmp_path: Path) -> None:
+    quiet, loud = _story()
     folder, whole, late = tmp_path / "payments", tmp_path / "whole", tmp_path / "late"
     for each in (folder, whole, late):
         each.mkdir()
-    (folder / "a.ndjson").write_text("".join(lines[:1_800]))
-    (whole / "a.ndjson").write_text("".join(lines))
-    (late / "a.ndjson").write_text("".join(lines[1_800:]))
+    (folder / "a.ndjson").write_text("".join(quiet))
+    (whole / "a.ndjson").write_text("".join(quiet + loud))
+    (late / "a.ndjson").write_text("".join(loud))
     inputs = {"payments": (str(folder),)}
     old, new = {"TOKEN_KEY": "a1" * 32, "TOKEN_KEY_ID": "a"}, {"TOKEN_KEY": "b2" * 32, "TOKEN_KEY_ID": "b"}
 
     both = old | {"TOKEN_KEY_PREVIOUS": new["TOKEN_KEY"], "TOKEN_KEY_PREVIOUS_ID": "b"}
     before, _ = _replayed(tmp_path / "rotated", inputs, **both)
-    (folder / "b.ndjson").write_text("".join(lines[1_800:]))
+    (folder / "b.ndjson").write_text("".join(loud))
     rotated, summary = _replayed(tmp_path / "rotated", inputs, **new)
     straight, _ = _replayed(tmp_path / "straight", {"payments": (str(whole),)}, **new)
     forgetful, _ = _replayed(tmp_path / "forgetful", {"payments": (str(late),)}, **new)
