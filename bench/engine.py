@@ -135,7 +135,7 @@ def input_of(asked: Asked, stream: str, events: int | None = None) -> Made:
 def environment() -> dict[str, str]:
     """One thread for everything that would take more, and settings of nobody's."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("LINEWATCH_")}
-    one = {name: "1" for name in ("POLARS_MAX_THREADS", "NUMBA_NUM_THREADS", "OMP_NUM_THREADS")}
+    one = dict.fromkeys(("POLARS_MAX_THREADS", "NUMBA_NUM_THREADS", "OMP_NUM_THREADS"), "1")
     path = os.pathsep.join(filter(None, (str(_HERE), kept.get("PYTHONPATH"))))
     return kept | one | {"PYTHONPATH": path}
 
@@ -224,7 +224,7 @@ def throughput(asked: Asked, stream: str) -> Plain:
                 {"what": "twin", "inputs": first, "warm": warm, "every_row": True},
             ),
         ]
-    found = {"input": _described(made), "variants": measured(asked, variants)}
+    found: Plain = {"input": _described(made), "variants": measured(asked, variants)}
     if stream == "payments":
         found["twin"] = _ratio(variants)
     return found
@@ -249,7 +249,7 @@ def _ratio(variants: list[Variant]) -> Plain:
     path, twin, every_row = variants[-3:]
 
     def rate(variant: Variant) -> float:
-        return statistics.median(r["events"] / r["seconds"] for r in variant.results)
+        return float(statistics.median(r["events"] / r["seconds"] for r in variant.results))
 
     return {
         "times_as_fast": rate(path) / rate(twin),

@@ -21,6 +21,7 @@ VERSION: Final = 1
 
 _START: Final = datetime(2026, 3, 2, tzinfo=UTC)
 _DAY_US: Final = 86_400_000_000
+_START_DAY: Final = int(_START.timestamp()) // 86_400
 _HOUR_US: Final = 3_600_000_000
 _MINUTE_US: Final = 60_000_000
 _BLOCK: Final = 250_000
@@ -95,7 +96,10 @@ def _lines(block: pl.DataFrame) -> Iterator[bytes]:
     """Lines as suppliers write them: what is not said is left out."""
     shown = block.with_columns(pl.col("ts").dt.strftime("%Y-%m-%dT%H:%M:%S%.3fZ"))
     for row in shown.iter_rows(named=True):
-        yield json.dumps({k: v for k, v in row.items() if v is not None}, separators=(",", ":")).encode() + b"\n"
+        yield (
+            json.dumps({k: v for k, v in row.items() if v is not None}, separators=(",", ":")).encode()
+            + b"\n"
+        )
 
 
 def _times(events: int, entities: int, rng: np.random.Generator) -> Ints:
@@ -106,7 +110,8 @@ def _times(events: int, entities: int, rng: np.random.Generator) -> Ints:
     reached = np.concatenate(([0.0], np.cumsum(weight)))
     at = np.interp(np.sort(rng.random(events)) * reached[-1], reached, np.arange(len(reached)))
     start = int(_START.timestamp()) * 1_000_000 + 9 * _HOUR_US  # a Monday at nine
-    return (at * _MINUTE_US).astype(np.int64) + start
+    times: Ints = (at * _MINUTE_US).astype(np.int64) + start
+    return times
 
 
 def _of_own(who: Ints, k: Ints, among: int, spread: float) -> Ints:
@@ -146,7 +151,9 @@ def _payments(events: int, accounts: int, rng: np.random.Generator) -> pl.DataFr
     pounds = np.where(salaried, rng.lognormal(7.3, 0.5, plain), pounds)
     rounded = ~spends & ~salaried & (rng.random(plain) < 0.4)
     pounds = np.where(rounded, np.maximum(5.0, np.round(pounds / 5.0) * 5.0), pounds)
-    rail = np.where(spends, np.where(what < 0.36, "card", np.where(what < 0.45, "direct_debit", "fps")), "fps")
+    rail = np.where(
+        spends, np.where(what < 0.36, "card", np.where(what < 0.45, "direct_debit", "fps")), "fps"
+    )
     rail = np.where(salaried, "bacs", rail)
     columns = {
         "ts": np.concatenate((ts, np.clip(mules["ts"] + ts[0], ts[0], ts[-1]))),
@@ -201,22 +208,28 @@ def _payment_frame(c: dict[str, Any]) -> pl.DataFrame:
 
 
 def _named(letter: str, number: pl.Series, digits: int) -> pl.Series:
-    return letter + number.cast(pl.String).str.zfill(digits)
+    made: pl.Series = letter + number.cast(pl.String).str.zfill(digits)
+    return made
 
 
 def _account(number: pl.Series) -> pl.Series:
     """Reserved sort codes: no bank has them."""
-    return "00-00-" + (number % 90 + 10).cast(pl.String) + " " + number.cast(pl.String).str.zfill(8)
+    made: pl.Series = (
+        "00-00-" + (number % 90 + 10).cast(pl.String) + " " + number.cast(pl.String).str.zfill(8)
+    )
+    return made
 
 
 def _force(number: pl.Series) -> pl.Series:
     forces = pl.Series(_FORCES)
-    return forces.gather((number % len(_FORCES)).cast(pl.UInt32))
+    made: pl.Series = forces.gather((number % len(_FORCES)).cast(pl.UInt32))
+    return made
 
 
 def _date(number: pl.Series) -> pl.Series:
     days = (number * 7919 % 4000).cast(pl.Int32)
-    return (pl.Series([_START.date()]).cast(pl.Int32)[0] - days).cast(pl.Date).cast(pl.String)
+    made: pl.Series = (_START_DAY - days).cast(pl.Date).cast(pl.String)
+    return made
 
 
 # ------------------------------------------------------------------------------------------------------- telecoms
@@ -235,7 +248,9 @@ def _telecoms(events: int, numbers: int, rng: np.random.Generator) -> pl.DataFra
         "other": np.concatenate((_of_own(number, k, numbers, 1.0), lines["other"])),
         "kind": np.concatenate((kind, np.where(lines["call"] == 1, "call", "sms"))),
         "out": np.concatenate((rng.random(plain) < 0.5, lines["call"] == 0)),
-        "seconds": np.concatenate((rng.lognormal(4.3, 1.0, plain).astype(np.int64), np.full(len(lines["ts"]), 24))),
+        "seconds": np.concatenate(
+            (rng.lognormal(4.3, 1.0, plain).astype(np.int64), np.full(len(lines["ts"]), 24))
+        ),
         "burner": np.concatenate((np.zeros(plain, dtype=bool), np.ones(len(lines["ts"]), dtype=bool))),
     }
     order = np.argsort(columns["ts"], kind="stable")

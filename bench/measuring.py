@@ -129,7 +129,8 @@ def _kept(seen: Seen, folder: Path) -> dict[str, Any]:
 
 def door(order: dict[str, Any]) -> dict[str, Any]:
     """The door alone: chunks in, frames of tokens out."""
-    (stream, where), (_, warm) = *order["inputs"].items(), *order["warm"].items()
+    ((stream, where),) = order["inputs"].items()
+    warm = order["warm"][stream]
     with tempfile.TemporaryDirectory(prefix="linewatch-bench-") as folder:
         made = make_door(watched.settings_of(Options(inputs={}, folder=folder)), bound=False)
         _decode(made, stream, warm)

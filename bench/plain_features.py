@@ -108,14 +108,18 @@ class PlainFeatures:
             high = None if when is None else when.at_most
 
             def test(row: Row, memory: Memory) -> bool:
-                if row.kind not in kinds or row.role not in roles or (statuses and row.status not in statuses):
+                if (
+                    row.kind not in kinds
+                    or row.role not in roles
+                    or (statuses and row.status not in statuses)
+                ):
                     return False
                 if row.flags & having != having or row.flags & lacking or (hours and row.hour not in hours):
                     return False
                 if value is None:
                     return True
                 found = value(row, memory)
-                if found != found:
+                if math.isnan(found):
                     return False
                 return found >= low if low is not None else high is not None and found <= high
 
@@ -174,21 +178,31 @@ class PlainFeatures:
 
     def _summed(self, feature: Feature, *, counts: bool = False) -> Any:
         assert feature.selection is not None
-        name, every, value = self._selection(feature.selection), duration(feature.every), self._value(feature.value)
+        name, every, value = (
+            self._selection(feature.selection),
+            duration(feature.every),
+            self._value(feature.value),
+        )
         key = ("sum", name, feature.value, every, counts)
 
         def step(row: Row, memory: Memory, chosen: set[Any], clock: int) -> None:
             if name not in chosen:
                 return
             found = value(row, memory)
-            if found == found:
-                self._add(memory.setdefault(key, {}), row.ts // every, 1.0 if counts else found, self.rings[key])
+            if not math.isnan(found):
+                self._add(
+                    memory.setdefault(key, {}), row.ts // every, 1.0 if counts else found, self.rings[key]
+                )
 
         return self._ring(key, feature, step)
 
     def _extreme(self, feature: Feature, best: Callable[[float, float], float]) -> Any:
         assert feature.selection is not None
-        name, every, value = self._selection(feature.selection), duration(feature.every), self._value(feature.value)
+        name, every, value = (
+            self._selection(feature.selection),
+            duration(feature.every),
+            self._value(feature.value),
+        )
         key = (best.__name__, name, feature.value, every)
 
         def step(row: Row, memory: Memory, chosen: set[Any], clock: int) -> None:
@@ -216,7 +230,7 @@ class PlainFeatures:
             if not ring:
                 return 0.0
             oldest = clock // every - buckets
-            return sum(value for bucket, value in ring.items() if bucket > oldest)
+            return float(sum(value for bucket, value in ring.items() if bucket > oldest))
 
         return tell
 
@@ -304,7 +318,8 @@ class PlainFeatures:
             other = getattr(row, of)
             if name not in chosen or not other:
                 return NAN
-            return (row.ts - memory.get(key, _NOTHING).get(other, (row.ts, 0))[0]) / _DAY
+            first: int = memory.get(key, _NOTHING).get(other, (row.ts, 0))[0]
+            return (row.ts - first) / _DAY
 
         return tell
 
@@ -323,7 +338,7 @@ class PlainFeatures:
             if name not in chosen:
                 return
             found = found_in(row, memory)
-            if found == found:
+            if not math.isnan(found):
                 n, mean, square = memory.get(key, (0.0, 0.0, 0.0))
                 a = max(1.0 / (n + 1.0), alpha)
                 memory[key] = (n + 1.0, mean + a * (found - mean), square + a * (found * found - square))
@@ -333,7 +348,7 @@ class PlainFeatures:
             if name not in chosen or n < _ENOUGH_PAST:
                 return NAN
             floor = _SD_FLOOR * max(abs(mean), 1e-9)
-            return (found_in(row, memory) - mean) / math.sqrt(max(square - mean * mean, floor * floor))
+            return float(found_in(row, memory) - mean) / math.sqrt(max(square - mean * mean, floor * floor))
 
         self.keep.setdefault(key, step)
         return tell
@@ -351,7 +366,7 @@ class PlainFeatures:
             if name not in chosen:
                 return NAN
             hours = memory.get(key, _NO_HOURS)
-            return (hours[row.hour // 3] + 1) / (sum(hours) + _HOUR_BINS)  # type: ignore[no-any-return]
+            return float((hours[row.hour // 3] + 1) / (sum(hours) + _HOUR_BINS))
 
         self.keep.setdefault(key, step)
         return tell
@@ -366,7 +381,7 @@ class PlainFeatures:
         def step(row: Row, memory: Memory, chosen: set[Any], clock: int) -> None:
             if name in chosen:
                 found = value(row, memory)
-                if found == found and row.ts >= memory.get(key, (0, 0.0))[0]:
+                if not math.isnan(found) and row.ts >= memory.get(key, (0, 0.0))[0]:
                     memory[key] = (row.ts, found)
 
         self.keep.setdefault(key, step)
@@ -374,11 +389,11 @@ class PlainFeatures:
 
     def _known(self, feature: Feature) -> Tell:
         key = self._said(feature)
-        return lambda row, memory, chosen, clock, told: memory.get(key, _UNSAID)[1]  # type: ignore[no-any-return]
+        return lambda row, memory, chosen, clock, told: float(memory.get(key, _UNSAID)[1])
 
     def _age(self, feature: Feature) -> Tell:
         key = self._said(feature)
-        return lambda row, memory, chosen, clock, told: (clock - memory.get(key, _UNSAID)[1]) / _DAY  # type: ignore[no-any-return]
+        return lambda row, memory, chosen, clock, told: float(clock - memory.get(key, _UNSAID)[1]) / _DAY
 
     def _places(self, feature: Feature) -> Any:
         assert feature.selection is not None
@@ -389,7 +404,7 @@ class PlainFeatures:
             if name not in chosen:
                 return
             place = value(row, memory)
-            if place != place:
+            if math.isnan(place):
                 return
             held = memory.setdefault(key, {})
             if place not in held and len(held) == _PLACES:
@@ -405,7 +420,7 @@ class PlainFeatures:
 
         def tell(row: Row, memory: Memory, chosen: set[Any], clock: int, told: dict[str, float]) -> float:
             held = memory.get(key)
-            return max(held, key=held.__getitem__) if held else NAN
+            return float(max(held, key=held.__getitem__)) if held else NAN
 
         return tell
 
@@ -423,7 +438,7 @@ class PlainFeatures:
 
         def tell(row: Row, memory: Memory, chosen: set[Any], clock: int, told: dict[str, float]) -> float:
             over = told[bottom] if bottom in told else row.inputs.get(bottom, NAN)
-            if over != over or over == 0.0:
+            if math.isnan(over) or over == 0.0:
                 return NAN
             return (told[top] if top in told else row.inputs.get(top, NAN)) / over
 

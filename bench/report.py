@@ -43,7 +43,9 @@ def _path(p: Plain) -> str:
     features = ", ".join(
         f"{entity} {n['first_pass']} + {n['second_pass']}" for entity, n in p["features"].items()
     )
-    detectors = ", ".join(f"{name} ({of['stream']}, {of['signals']} signals)" for name, of in p["detectors"].items())
+    detectors = ", ".join(
+        f"{name} ({of['stream']}, {of['signals']} signals)" for name, of in p["detectors"].items()
+    )
     return (
         f"Path: {' > '.join(p['passes'])}\n"
         f"Features (first + second pass): {features}\n"
@@ -57,7 +59,8 @@ def _throughput(stream: str, found: Any) -> str:
     parts = [f"## {stream}"]
     if isinstance(found, dict):
         parts += [
-            f"{each['events']:,} {each['stream']} of {each['line_bytes']} bytes a line" for each in found["input"]
+            f"{each['events']:,} {each['stream']} of {each['line_bytes']} bytes a line"
+            for each in found["input"]
         ]
     parts.append(_rates(variants))
     steps = [v for v in variants if "steps" in v]
@@ -86,7 +89,15 @@ def _rates(variants: list[Plain]) -> str:
                 f"{v['peak_bytes'] / 2**20:,.0f}",
             ]
         )
-    head = ["variant", "events/s, median", "least - most", "us/event", "second half", "alert rows", "peak MiB"]
+    head = [
+        "variant",
+        "events/s, median",
+        "least - most",
+        "us/event",
+        "second half",
+        "alert rows",
+        "peak MiB",
+    ]
     return _table(head, rows)
 
 
@@ -123,14 +134,24 @@ def _twin(twin: Plain, variants: list[Plain]) -> str:
 
 def _latency(found: Plain) -> str:
     rows = []
-    for name, words in (("every_event", "every event, written to through"), ("alerts", "alerts, written to stored")):
+    for name, words in (
+        ("every_event", "every event, written to through"),
+        ("alerts", "alerts, written to stored"),
+    ):
         p = found[name]
         if not p["count"]:
             rows.append([words, "0", "", "", "", ""])
             continue
         most = "too few" if p["p99.9_ms"] is None else f"{p['p99.9_ms']:.1f}"
         rows.append(
-            [words, f"{p['count']:,}", f"{p['p50_ms']:.1f}", f"{p['p99_ms']:.1f}", most, f"{p['most_ms']:.1f}"]
+            [
+                words,
+                f"{p['count']:,}",
+                f"{p['p50_ms']:.1f}",
+                f"{p['p99_ms']:.1f}",
+                most,
+                f"{p['most_ms']:.1f}",
+            ]
         )
     head = ["milliseconds", "count", "p50", "p99", "p99.9", "most"]
     return (
@@ -153,7 +174,8 @@ def _snapshots(s: Plain | None) -> str:
 
 def _state(found: Plain) -> str:
     rows = [
-        [kind, f"{of['entities']:,}", f"{of['bytes_each']:,.0f}"] for kind, of in sorted(found["kinds"].items())
+        [kind, f"{of['entities']:,}", f"{of['bytes_each']:,.0f}"]
+        for kind, of in sorted(found["kinds"].items())
     ]
     restart = found["restart"]
     disk = ", ".join(f"{name} {size / 2**20:,.0f} MiB" for name, size in restart["on_disk"].items())

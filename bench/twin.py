@@ -124,14 +124,21 @@ class _Door:
             return []
         self.seen.add(payment.event_id)
         self.number += 1
-        payer, payee = self.token("account", payment.payer_account), self.token("account", payment.payee_account)
+        payer, payee = (
+            self.token("account", payment.payer_account),
+            self.token("account", payment.payee_account),
+        )
         device = self.token("device", payment.device_id) if payment.device_id else ""
         ts = round(payment.ts.timestamp() * 1e6)
         kind = int(Kind[payment.rail.upper()])
         flags = int(Flag.FINAL) | (int(Flag.ROUND) if payment.amount_minor in _ROUND else 0)
         value = float(payment.amount_minor)
         home = _FORCE.get(payment.payer_force, NAN)
-        born = (date.fromisoformat(payment.payee_opened) - _EPOCH).days * _DAY_US if payment.payee_opened else NAN
+        born = (
+            (date.fromisoformat(payment.payee_opened) - _EPOCH).days * _DAY_US
+            if payment.payee_opened
+            else NAN
+        )
 
         def row(role: Role, own: str, other: str, home: float, born: float) -> Row:
             used = device if role == Role.PAYER else ""
@@ -142,7 +149,12 @@ class _Door:
             (payee, (self.number, payment.event_id, row(Role.PAYEE, payee, payer, NAN, born))),
         ]
         if device:
-            made.append((f"device:{device}", (self.number, payment.event_id, row(Role.DEVICE, device, payer, NAN, NAN))))
+            made.append(
+                (
+                    f"device:{device}",
+                    (self.number, payment.event_id, row(Role.DEVICE, device, payer, NAN, NAN)),
+                )
+            )
         return made
 
 
@@ -178,9 +190,7 @@ class _First:
         self.account = PlainFeatures(CATALOGUE, Entity.ACCOUNT, second_pass=False)
         self.device = PlainFeatures(CATALOGUE, Entity.DEVICE, second_pass=False)
 
-    def step(
-        self, memory: dict[Any, Any] | None, item: tuple[int, str, Row]
-    ) -> tuple[dict[Any, Any], _Half]:
+    def step(self, memory: dict[Any, Any] | None, item: tuple[int, str, Row]) -> tuple[dict[Any, Any], _Half]:
         memory = {} if memory is None else memory
         number, event_id, row = item
         features = self.device if row.role == Role.DEVICE else self.account
@@ -240,7 +250,7 @@ class _Second:
         usual = self._usual(memory["usual"], known)
         self.rows += 1
         if self.pipeline is not None:
-            x = {name: 0.0 if value != value else value for name, value in known.items()}
+            x = {name: 0.0 if math.isnan(value) else value for name, value in known.items()}
             self.pipeline.learn_one(x, y=False)
             self.pipeline.predict_proba_one(x)
         for (detector, gate, card), model in zip(self.detectors, self.models, strict=True):
@@ -248,7 +258,7 @@ class _Second:
                 continue
             self.gated += 1
             values = {s.feature: known[s.feature] for s in detector.signals}
-            score = model.predict_proba_one(card.strengths(values))[True]
+            score = model.predict_proba_one(card.strengths(values))[True]  # type: ignore[no-untyped-call]
             if score >= detector.threshold:
                 yield _fire(detector, card, (number, event_id, row), known, usual, score)
 
@@ -258,7 +268,7 @@ class _Second:
             n, mean = memory.get(name, (0.0, NAN))
             before[name] = mean
             value = known[name]
-            if value == value:
+            if not math.isnan(value):
                 start = mean if n else 0.0
                 memory[name] = (n + 1.0, start + max(1.0 / (n + 1.0), _USUAL_RATE) * (value - start))
         return before
@@ -302,16 +312,14 @@ def _fire(
         score=score,
         threshold=detector.threshold,
         bands=detector.bands,
-        facts=tuple(
-            Fact(n, None if known[n] != known[n] else known[n], "", since(n), row.ts) for n in detector.facts
-        ),
+        facts=tuple(Fact(n, _shown(known[n]), "", since(n), row.ts) for n in detector.facts),
         reasons=tuple(
             Reason(n, words(n), _shown(values[n]), _shown(usual[n]), part / sum(parts.values()), part)
             for n, part in sorted(parts.items(), key=lambda item: -item[1])
         ),
         contributions=card.contributions(values),
         features={n: _shown(v) for n, v in values.items()},
-        usual={n: v for n, v in usual.items() if v == v},
+        usual={n: v for n, v in usual.items() if not math.isnan(v)},
         counterfactual=None
         if change is None
         else Counterfactual(change[0], _shown(values[change[0]]), change[1], words(change[0])),
@@ -322,7 +330,7 @@ def _fire(
 
 
 def _shown(value: float) -> float | None:
-    return None if value != value else value
+    return None if math.isnan(value) else value
 
 
 # ------------------------------------------------------------------------------------------------------- alerts, running

@@ -130,7 +130,9 @@ class _Alerts(AlertsPart):
         self.seen.spent("alerts to the store", time.perf_counter() - started)
         now = time.time()
         self.seen.through += [
-            Through(done.tick, done.events, now, tuple(alert.assessment.scored_event_id for alert in done.alerts))
+            Through(
+                done.tick, done.events, now, tuple(alert.assessment.scored_event_id for alert in done.alerts)
+            )
             for done in items
         ]
         if self.on_tick is not None:

@@ -24,11 +24,15 @@ def bench(
         typer.Argument(help="Which streams' throughput, or latency, state, the door alone, or all of it."),
     ] = "all",
     events: Annotated[int, typer.Option(min=1_000, help="Events of each stream.")] = 1_000_000,
-    accounts: Annotated[int, typer.Option(min=100, help="Accounts, or numbers, among which they are.")] = 500_000,
+    accounts: Annotated[
+        int, typer.Option(min=100, help="Accounts, or numbers, among which they are.")
+    ] = 500_000,
     runs: Annotated[int, typer.Option(min=1, help="Runs of each variant.")] = 3,
     seconds: Annotated[float, typer.Option(min=2.0, help="Latency: for how long.")] = 60.0,
     rate: Annotated[int, typer.Option(min=100, help="Latency: events a second.")] = 20_000,
-    entities: Annotated[int, typer.Option(min=10_000, help="State: accounts known at the restart.")] = 1_000_000,
+    entities: Annotated[
+        int, typer.Option(min=10_000, help="State: accounts known at the restart.")
+    ] = 1_000_000,
     folder: Annotated[
         Path | None,
         typer.Option(
@@ -44,8 +48,8 @@ def bench(
     little: the load before is printed with them.
     """
     engine = beside("bench.engine", "bench")
-    size = {"events": events, "accounts": accounts, "runs": runs}
-    given = size | {"seconds": seconds, "rate": rate, "entities": entities}
+    given: dict[str, object] = {"events": events, "accounts": accounts, "runs": runs}
+    given |= {"seconds": seconds, "rate": rate, "entities": entities}
     if folder is not None:
         given |= {"folder": folder.resolve()}
     engine.run(engine.Asked(what=what, **given), as_json=json)

@@ -1,0 +1,105 @@
+"""`linewatch bench` runs and reports. What it measures is never asserted: a busy machine is no mistake."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from console.rooms import beside
+
+ENGINE = beside("bench.engine", "bench")
+INPUTS = beside("bench.inputs", "bench")
+PATIENCE_S = 600
+
+
+def linewatch(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [Path(sys.executable).parent / "linewatch", "bench", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_S,
+    )
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    folder = tmp_path_factory.mktemp("inputs")
+    return INPUTS.make("payments", folder, events=6_000, entities=3_000, seed=7)
+
+
+def test_the_same_seed_makes_the_same_input(made: Any, tmp_path: Path) -> None:
+    again = INPUTS.make("payments", tmp_path, events=6_000, entities=3_000, seed=7)
+    other = INPUTS.make("payments", tmp_path, events=6_000, entities=3_000, seed=8)
+    assert again.ndjson.read_bytes() == made.ndjson.read_bytes() != other.ndjson.read_bytes()
+    assert again.parquet.read_bytes() == made.parquet.read_bytes()
+
+
+def test_the_twin_finds_what_the_path_finds(made: Any) -> None:
+    inputs = {"payments": str(made.ndjson)}
+    order = {"inputs": inputs, "warm": {"payments": str(made.head(500))}}
+    path = ENGINE.child({"what": "path"} | order)
+    twin = ENGINE.child({"what": "twin"} | order)
+    assert path["events"] == twin["events"] == made.events
+    assert path["found"] == twin["found"]
+    assert path["found"]
+    assert path["refused"] == 0
+
+
+def test_lines_and_columns_are_the_same_events(made: Any) -> None:
+    warm = {"payments": str(made.head(500))}
+    found = [
+        ENGINE.child({"what": "path", "inputs": {"payments": str(where)}, "warm": warm})
+        for where in (made.ndjson, made.parquet)
+    ]
+    assert found[0]["events"] == found[1]["events"] == made.events
+    assert found[0]["found"] == found[1]["found"]
+    assert found[0]["entities"] == found[1]["entities"]
+
+
+def test_latency_tells_every_event_and_names_the_machine(tmp_path: Path) -> None:
+    size = ["--seconds", "3", "--rate", "1000", "--accounts", "1000", "--folder", str(tmp_path / "inputs")]
+    done = linewatch(tmp_path, "latency", *size, "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["machine"]["cpu"]
+    assert found["path"]["detectors"].keys() >= {"mule_account", "deal_line"}
+    assert 0 < found["latency"]["every_event"]["count"] <= 3_000
+    assert found["latency"]["snapshots"]["epochs"] > 0
+
+
+def test_a_table_for_a_person_names_what_was_run(tmp_path: Path) -> None:
+    size = ["--events", "2000", "--accounts", "1000", "--runs", "1", "--folder", str(tmp_path / "inputs")]
+    done = linewatch(tmp_path, "door", *size)
+    assert done.returncode == 0, done.stderr
+    for words in (
+        "Machine: ",
+        "Python ",
+        "Path: ",
+        "Detectors: ",
+        "sequencer alone, NDJSON",
+        "door alone, Parquet",
+    ):
+        assert words in done.stdout
+
+
+def test_too_few_events_have_no_99_9th_percentile() -> None:
+    import numpy as np
+
+    few, many = (ENGINE._percentiles(np.arange(n) / n) for n in (100, 10_000))
+    assert few["p99.9_ms"] is None
+    assert many["p99.9_ms"] == pytest.approx(999.0, abs=0.2)
+    assert ENGINE._percentiles(np.zeros(0)) == {"count": 0}
+
+
+def test_a_step_is_told_by_event_and_the_rest_is_told_too() -> None:
+    run = {"events": 1_000_000, "seconds": 10.0, "steps": {"door": 4.0, "first_pass": 5.0}}
+    assert ENGINE._steps([run]) == {
+        "door": {"microseconds": 4.0, "share": 0.4},
+        "first_pass": {"microseconds": 5.0, "share": 0.5},
+        "between the steps": {"microseconds": 1.0, "share": 0.1},
+    }
