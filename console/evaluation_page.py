@@ -8,7 +8,7 @@ from rich.text import Text
 from console.output import aside, say_table, screen
 from console.wording import spoken
 from models.evaluating.intervals import Rate, Share, Times
-from models.evaluating.result import Result
+from models.evaluating.result import OfTypology, Result
 
 MISSED_SHOWN: Final = 20
 
@@ -51,7 +51,7 @@ def _typologies(result: Result) -> None:
          "from first flare"),
         (
             (
-                spoken(row.name) if row.level == "typology" else Text(spoken(row.name), style="bold"),
+                _named(row),
                 row.crimes,
                 row.found,
                 share(row.recall),
@@ -64,6 +64,12 @@ def _typologies(result: Result) -> None:
             for row in result.typologies
         ),
     )  # fmt: skip
+
+
+def _named(row: OfTypology) -> Text:
+    """A typology, or all of a kind: some kinds have the name of one of their typologies."""
+    words = f"{spoken(row.name)}, all" if row.level == "kind" else spoken(row.name)
+    return Text(words, style="" if row.level == "typology" else "bold")
 
 
 def _detectors(result: Result) -> None:

@@ -84,20 +84,26 @@ def _bars(axes: "Axes", labels: Sequence[str], shares: Sequence[Share]) -> None:
         linewidth=1,
     )
     axes.set_yticks(places, labels)
+    axes.margins(y=0.02)
     axes.set_xlim(0, 1)
     axes.xaxis.set_major_formatter("{x:.0%}")
 
 
 def lead(axes: "Axes", result: Result) -> None:
     """How the share of crimes found grows with the hours since they began."""
-    longest = 24.0
-    for place, (name, of) in enumerate(_leads(result)):
-        hours = [0.0, *of.curve]
-        found = [k / of.began for k in range(len(hours))]
-        longest = max(longest, hours[-1])
+    leads = _leads(result)
+    longest = max([24.0, *(of.curve[-1] for _, of in leads)])
+    for place, (name, of) in enumerate(leads):
+        hours = [0.0, *of.curve, longest]
+        found = [k / of.began for k in range(of.found + 1)]
         colour, stroke = LINES[place % len(LINES)]
         axes.step(
-            hours, found, where="post", color=colour, linestyle=stroke, label=f"{spoken(name)} ({of.began})"
+            hours,
+            [*found, found[-1]],
+            where="post",
+            color=colour,
+            linestyle=stroke,
+            label=f"{spoken(name)} ({of.began})",
         )
     for day in (24, 48):
         if day <= longest:
@@ -125,14 +131,29 @@ def _leads(result: Result) -> list[tuple[str, Lead]]:
 def false_alarms(axes: "Axes", result: Result) -> None:
     """How many false alarms there were, by whom they were about."""
     rows = [row for row in result.false_alarms if row.alerts][::-1]
-    axes.barh(range(len(rows)), [row.rate.rate or 0.0 for row in rows], color=ORANGE, height=0.6)
+    rates = [row.rate.rate or 0.0 for row in rows]
+    axes.barh(range(len(rows)), rates, color=ORANGE, height=0.6)
+    axes.errorbar(
+        rates,
+        range(len(rows)),
+        xerr=[
+            [rate - row.rate.low for rate, row in zip(rates, rows, strict=True)],
+            [(row.rate.high or rate) - rate for rate, row in zip(rates, rows, strict=True)],
+        ],
+        fmt="none",
+        ecolor=INK,
+        capsize=2,
+        linewidth=1,
+    )
+    axes.set_xlim(left=0)
+    axes.margins(y=0.02)
     labels = [
         spoken(row.kind) + ("" if row.alerted is None else f" ({row.alerted.count} of {row.alerted.of})")
         for row in rows
     ]
     axes.set_yticks(range(len(rows)), labels)
     axes.set_xlabel("false alarms a day per 100,000 people")
-    axes.set_title("False alarms by kind of innocent (how many of them were alerted about)")
+    axes.set_title("False alarms by kind of innocent (how many of them were alerted about), 95 % intervals")
 
 
 def capacity(axes: "Axes", result: Result) -> None:

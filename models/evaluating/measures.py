@@ -170,6 +170,7 @@ def _lead(stories: Sequence[Story], world: World) -> Lead:
     return Lead(
         began=len(began),
         found=len(waits),
+        already=sum(1 for s in began if any(alert.raised < s.crime.start for alert in s.alerts)),
         hours=times_of(waits),
         within_24h=_soon(began, world, 24),
         within_48h=_soon(began, world, 48),
@@ -396,9 +397,9 @@ def _why(story: Story, world: World, threats: set[str]) -> tuple[str, ...]:
     if crime.threat not in threats:
         why.append(f"no detector of this run looks for {crime.threat.replace('_', ' ')}")
     if story.outside:
-        why.append(f"{story.outside} alerts about it outside its dates")
+        why.append(f"{_counted(story.outside, 'alert')} about it outside its dates")
     if story.touched:
-        why.append(f"in {story.touched} alerts about somebody else")
+        why.append(f"in {_counted(story.touched, 'alert')} about somebody else")
     if not crime.flares:
         why.append("never advertises")
     if world.closes is not None and world.closes - crime.start < 2 * DAY_US:
@@ -408,5 +409,11 @@ def _why(story: Story, world: World, threats: set[str]) -> tuple[str, ...]:
     elif crime.end is not None and crime.end - crime.start < SHORT_US:
         why.append("over in less than six hours")
     if crime.events < FEW:
-        why.append("truth names no record of it" if crime.events == 0 else f"only {crime.events} records")
+        why.append(
+            "truth names no record of it" if crime.events == 0 else f"only {_counted(crime.events, 'record')}"
+        )
     return tuple(why)
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"

@@ -37,6 +37,8 @@ class Lead(msgspec.Struct, frozen=True, kw_only=True):
 
     began: int
     found: int
+    already: int
+    """Of the found, those about whose subject an alert already stood when they began: found after no time at all."""
     hours: Times
     within_24h: Share
     """Of those that began at least so long before the world ended; missed ones count as not found."""
