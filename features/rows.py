@@ -194,12 +194,8 @@ def chosen(rows: Rows, order: npt.NDArray[np.int64]) -> Rows:
 
 def joined(parts: list[Rows]) -> Rows:
     """Several runs of rows as one (NumPy's own `concatenate` would take the alignment out)."""
-    rows = np.empty(sum(len(part) for part in parts), dtype=ROW)
-    at = 0
-    for part in parts:
-        rows[at : at + len(part)] = part
-        at += len(part)
-    return rows
+    words = [np.ascontiguousarray(part).view(np.uint64) for part in parts]
+    return np.concatenate(words).view(ROW)
 
 
 def empty_rows(n: int) -> Rows:

@@ -85,7 +85,9 @@ class FirstPass:
         shard = (rows["other_lo"][sends] & np.uint64(self.shards - 1)).astype(np.int64)
         order = np.argsort(shard, kind="stable")
         sends, shard = sends[order], shard[order]
-        side: Any = 2 - 2 * rows["side"][sends].astype(np.int64) if entity == subject else 0
+        side: Any = 0
+        if entity == subject:  # the other side of the same row: under the same key, while keys are rotated
+            side = 2 - 2 * rows["side"][sends].astype(np.int64) + rows["shadow"][sends]
         keys = np.asarray(rows["seq"][sends] * 4 + side, dtype=np.int64)
         told = np.empty((len(sends), len(picks)))
         for column, pick in enumerate(picks):

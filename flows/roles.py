@@ -233,19 +233,20 @@ def _party(
             m.half(rows, where, "device_lo", "device")
             m.half(rows, where, "sim_lo", "card")
         m.half(rows, where, "place_lo", "terminal" if f.token("terminal") else "merchant")
-        if not suffix:
-            rows["sends"] = takes[whom][where] & f.present(f"{whom}_account")[where]
+        rows["sends"] = takes[whom][where] & f.present(f"{whom}_account{suffix}")[where]
 
-    m.both(make, f"{who}_account")
-    if f.token(f"{who}_account") and f.token(f"{whom}_account"):
+    def look(suffix: str) -> None:
         # not told of this payment a second time, but the other party still needs to know who it is
-        looked_at = ~takes[who] & takes[whom] & f.present(f"{whom}_account")
-        made = m.rows(looked_at, Entity.ACCOUNT, Role.PEEK, f"{who}_account")
+        looked_at = ~takes[who] & takes[whom] & f.present(f"{whom}_account{suffix}")
+        made = m.rows(looked_at, Entity.ACCOUNT, Role.PEEK, f"{who}_account", suffix)
         if made is not None:
             rows, where = made
             _payment_columns(m, rows, where, flags)
-            m.token(rows, where, "other", f"{whom}_account")
+            m.token(rows, where, "other", f"{whom}_account{suffix}")
             rows["side"], rows["sends"] = side, 1
+
+    m.both(make, f"{who}_account")
+    m.both(look, f"{who}_account")
 
 
 def _payment_columns(m: _Maker, rows: Rows, where: Mask, flags: npt.NDArray[np.uint32]) -> None:
@@ -379,8 +380,7 @@ def _number(m: _Maker, shared: _Shared, roles: npt.NDArray[np.uint8], informs: M
             rows["flags"] |= np.where(f["prepaid"][where] == _YES, Flag.PREPAID, 0).astype(np.uint32)
         for place, thing in (("device_lo", "imei"), ("sim_lo", "imsi"), ("place_lo", "cell")):
             m.half(rows, where, place, thing)
-        if not suffix:
-            rows["sends"] = informs[where]
+        rows["sends"] = (informs & f.present(other))[where]
 
     m.both(make, "number")
 
@@ -404,15 +404,19 @@ def _other_number(
             m.copy(rows, where, other_class="number_class", country="number_country")
             _class_flags(rows)
             rows["force"] = 0  # the record says where its own number was, not the other
-            rows["sends"] = not suffix
+            rows["sends"] = f.present(own)[where]
+
+    def look(suffix: str) -> None:
+        looked_at = spoken & ~informs & f.present(f"number{suffix}")
+        made = m.rows(looked_at, Entity.NUMBER, Role.PEEK, "other", suffix)
+        if made is not None:
+            rows, where = made
+            shared.put(m, rows, where)
+            m.token(rows, where, "other", f"number{suffix}")
+            rows["side"], rows["sends"] = 1, 1
 
     m.both(make, "other")
-    made = m.rows(spoken & ~informs, Entity.NUMBER, Role.PEEK, "other")
-    if made is not None:
-        rows, where = made
-        shared.put(m, rows, where)
-        m.token(rows, where, "other", "number")
-        rows["side"], rows["sends"] = 1, 1
+    m.both(look, "other")
 
 
 def _links(m: _Maker) -> None:

@@ -132,7 +132,11 @@ class _Scorer:
 
     def gated(self, joined: Floats) -> npt.NDArray[np.int64]:
         """Rows that the gate lets through."""
-        frame = pl.DataFrame({name: joined[:, column] for name, column in self.gate_columns.items()})
+        columns = np.ascontiguousarray(joined[:, list(self.gate_columns.values())].T)
+        # an absent value is null and passes no gate: to Polars a NaN would be larger than any number
+        frame = pl.DataFrame(
+            [pl.Series(name, columns[i], nan_to_null=True) for i, name in enumerate(self.gate_columns)]
+        )
         passed = frame.select(self.detector.gate.fill_null(value=False).alias("gate")).to_series()
         return np.flatnonzero(passed.to_numpy())
 

@@ -69,7 +69,7 @@ class Settings(BaseSettings):
         default=16,
         description="Parts the state is split into: a power of two, fixed for a recovery folder's life.",
     )
-    tick_rows: int = Field(default=16_384, ge=1, le=1_000_000, description="Most rows in a tick.")
+    tick_rows: int = Field(default=32_768, ge=1, le=1_000_000, description="Most rows in a tick.")
     epoch_seconds: float = Field(
         default=1.0, gt=0.0, le=60.0, description="Seconds between two snapshots of a run."
     )
