@@ -141,7 +141,8 @@ class _Slow:
         """Under the current key, and under the key before while it is kept."""
         self.add(entity, role, side, own, other, sends)
         known = other is not None and f"{other}_prev_lo" in self.columns
-        self.add(entity, role, side, f"{own}_prev", f"{other}_prev" if known else other, False, shadow=True)
+        sends = sends and self.has(f"{other}_prev")
+        self.add(entity, role, side, f"{own}_prev", f"{other}_prev" if known else other, sends, shadow=True)
 
     def payments(self) -> None:
         row = self.row
@@ -154,6 +155,10 @@ class _Slow:
                 self.under_both(Entity.ACCOUNT, role, side, own, other, other_told)
             elif other_told:
                 self.add(Entity.ACCOUNT, Role.PEEK, side, own, other, True)
+                if self.has(f"{other}_prev"):
+                    self.add(
+                        Entity.ACCOUNT, Role.PEEK, side, f"{own}_prev", f"{other}_prev", True, shadow=True
+                    )
         payer_told = bool(row.get("take_payer", 0)) and self.has("payer_account")
         for entity, role, name in (
             (Entity.CARD, Role.CARD, "card"),
@@ -174,6 +179,7 @@ class _Slow:
             self.under_both(Entity.NUMBER, flipped, 1, "other", "number", True)
         elif direction != 0:
             self.add(Entity.NUMBER, Role.PEEK, 1, "other", "number", True)
+            self.add(Entity.NUMBER, Role.PEEK, 1, "other_prev", "number_prev", True, shadow=True)
         for entity, thing, name in (
             (Entity.SIM, Role.SIM, "imsi"),
             (Entity.HANDSET, Role.HANDSET, "imei"),
@@ -335,9 +341,9 @@ def _story() -> tuple[list[str], list[str]]:
 
 def test_after_the_keys_are_switched_the_history_is_still_there(tmp_path: Path) -> None:
     quiet, loud = _story()
-    folder, whole, late = tmp_path / "payments", tmp_path / "whole", tmp_path / "late"
+    folder, whole, late = (tmp_path / name / "bank" for name in ("parts", "whole", "late"))
     for each in (folder, whole, late):
-        each.mkdir()
+        each.mkdir(parents=True)
     (folder / "a.ndjson").write_text("".join(quiet))
     (whole / "a.ndjson").write_text("".join(quiet + loud))
     (late / "a.ndjson").write_text("".join(loud))
