@@ -39,7 +39,7 @@ def draw(result: Result, folder: Path, forms: Sequence[str] = ("svg", "png")) ->
         from matplotlib.figure import Figure
     except ModuleNotFoundError as missing:
         raise ConsoleError(
-            "Plots need matplotlib, which is not installed: `pip install 'linewatch[plots]'`, or say --plots none. "
+            "Plots need matplotlib, which is not installed: `pip install matplotlib`, or say --plots none. "
             "The numbers are written all the same."
         ) from missing
     folder.mkdir(parents=True, exist_ok=True)

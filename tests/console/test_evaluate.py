@@ -150,7 +150,7 @@ def test_without_matplotlib_the_numbers_are_written_and_it_says_what_to_install(
     monkeypatch.setattr(builtins, "__import__", missing)
     said = run("evaluate", "--truth", str(world), "--store", stored, "--out", str(tmp_path / "out"))
     assert said.status == 1
-    assert "linewatch[plots]" in said.err
+    assert "pip install matplotlib" in said.err
     assert (tmp_path / "out" / "result.json").exists()
 
 

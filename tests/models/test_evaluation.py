@@ -360,7 +360,22 @@ def test_a_crime_found_by_many_alerts_is_found_once(rows: tuple[Row, ...]) -> No
     assert found.capacity[-1].found.count == 1
 
 
-NAMES = st.integers(0, 7).map(lambda n: ("number", f"{n:032x}"))
+@pytest.mark.parametrize(
+    ("first", "last", "true"),
+    [(-9, -3, False), (-9, -2, True), (0, 0, True), (-50, 90, True), (12, 20, True), (13, 20, False)],
+)
+def test_evidence_counts_within_the_grace_on_either_side(first: int, last: int, true: bool) -> None:
+    crime = Row(
+        id="c", kind="line", typology="internal_line", subjects=frozenset({("number", token("number", number(1)))}),
+        start=OPENS + 3 * DAY, end=OPENS + 3 * DAY + 10 * HOUR, events=20,
+    )  # fmt: skip
+    alert = raised(
+        "a", "deal_line", number(1), 5, first=crime.start + first * HOUR, last=crime.start + last * HOUR
+    )
+    assert evaluate([crime], [alert], WORLD, grace_hours=2).totals.found == true
+
+
+NAMES = st.integers(0, 3).map(lambda n: ("number", f"{n:032x}"))
 CRIMES = st.builds(
     lambda subjects, start, length, typology: (frozenset(subjects), start, start + length, typology),
     st.sets(NAMES, max_size=3), st.integers(0, 200), st.integers(0, 60), st.sampled_from(["a", "b", "innocent"]),
