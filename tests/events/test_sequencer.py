@@ -437,10 +437,10 @@ def test_a_gap_of_months_between_records_is_no_broken_clock(tmp_path: Path) -> N
 
 
 def test_a_live_row_after_a_long_pause_is_taken_when_the_other_inputs_bear_it_out(tmp_path: Path) -> None:
-    quiet, busy = tmp_path / "c.ndjson", tmp_path / "p.ndjson"
+    quiet, busy = tmp_path / "l.ndjson", tmp_path / "p.ndjson"
     quiet.write_bytes(row(0, 0) + row(1, 1))
     busy.write_bytes(row(0, 0))
-    inputs = [Input("control", str(quiet), "c", follow=True), Input("payments", str(busy), "p", follow=True)]
+    inputs = [Input("links", str(quiet), "l", follow=True), Input("payments", str(busy), "p", follow=True)]
     sequencer = opened(inputs)
     first = sequencer.next_tick()
     with quiet.open("ab") as file:
@@ -454,11 +454,27 @@ def test_a_live_row_after_a_long_pause_is_taken_when_the_other_inputs_bear_it_ou
     assert first.height == 3
     assert waiting is None
     taken = [
-        tick.rows["control"]["event_id"].to_list()
-        for tick in rest
-        if tick is not None and "control" in tick.rows
+        tick.rows["links"]["event_id"].to_list() for tick in rest if tick is not None and "links" in tick.rows
     ]
     assert taken == [["e2"]]
+
+
+def test_what_people_decide_long_after_the_records_is_taken_at_once(tmp_path: Path) -> None:
+    control, busy = tmp_path / "c.ndjson", tmp_path / "p.ndjson"
+    control.write_bytes(b"")
+    busy.write_bytes(row(0, 0))
+    inputs = [
+        Input("control", str(control), "c", follow=True),
+        Input("payments", str(busy), "p", follow=True),
+    ]
+    sequencer = opened(inputs)
+    first = sequencer.next_tick()
+    control.write_bytes(row(1, 10 * JUMP))
+    second = sequencer.next_tick()
+
+    assert first is not None
+    assert second is not None
+    assert second.rows["control"]["event_id"].to_list() == ["e1"]
 
 
 def lives(inputs: list[Input], folder: Path) -> list[Tick]:
