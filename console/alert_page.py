@@ -42,6 +42,7 @@ class Happening:
     ts: int
     words: str
 
+
 RELATED_SHOWN: Final = 8
 """Subjects on the page; an analyst has a minute, and a line's customers may be fifty."""
 
@@ -112,7 +113,9 @@ def _safeguarding(alert: Alert) -> list[str]:
 
 
 def _who(alert: Alert) -> list[str]:
-    lines = [_subject(subject, first=place == 0) for place, subject in enumerate(alert.subjects[:RELATED_SHOWN])]
+    lines = [
+        _subject(subject, first=place == 0) for place, subject in enumerate(alert.subjects[:RELATED_SHOWN])
+    ]
     more = len(alert.subjects) - RELATED_SHOWN
     return lines if more <= 0 else [*lines, f"and {more} more related, in --json"]
 

@@ -139,3 +139,7 @@ def _say(words: str) -> None:
 def main() -> None:
     """The console script."""
     sys.exit(run_command())
+
+
+if __name__ == "__main__":
+    main()

@@ -22,7 +22,7 @@ from features.state import EntityState
 from flows.first_pass import FirstPass, Half, Halves
 from flows.keeping import Keeper, name_in, patiently
 from flows.national_hop import NationalHop, TickDone
-from flows.second_pass import Scored, SecondPass
+from flows.second_pass import Scored, Scorer, SecondPass
 from flows.shard_names import shard_names, shard_of
 from flows.source import Cut
 from flows.split import SUBJECT_SHARDS, Expect, Ids, Rule, Share, Split
@@ -200,6 +200,8 @@ class _Second(_Hop):
                 self.work.expect(_expect_in(entry["expect"]))
             else:
                 self.work.take(_halves_in(entry))
+        for scorer in self._scorers():
+            scorer.scored = 0  # counted before the restart
 
     def take(self, value: Expect | Halves) -> list[tuple[int, Scored]]:
         keeping = self.keeper.folder is not None
@@ -219,9 +221,13 @@ class _Second(_Hop):
 
     def measure(self) -> None:
         super().measure()
-        for scorers in self.work.scorers.values():
-            for scorer in scorers:
-                self._say_version(scorer.detector.id, scorer.card.version.version)
+        for scorer in self._scorers():
+            self._say_version(scorer.detector.id, scorer.card.version.version)
+            metrics.SCORED.labels(detector=scorer.detector.id).inc(scorer.scored)
+            scorer.scored = 0
+
+    def _scorers(self) -> list[Scorer]:
+        return [scorer for scorers in self.work.scorers.values() for scorer in scorers]
 
     def _say_version(self, detector: str, version: str) -> None:
         before = self.made.versions.get(detector)

@@ -44,6 +44,8 @@ from places.forces import forces
 _HOUR_US: Final = 3_600_000_000
 _DAY: Final = timedelta(days=1)
 _REPLAY_EPOCH_S: Final = 10.0
+_REPLAY_BYTES: Final = 8 << 20
+_FOLLOW_BYTES: Final = 2 << 20
 _STOP_S: Final = 30.0
 _RESTART_S: Final = 1.0
 _HEALTHY_S: Final = 30.0
@@ -120,8 +122,10 @@ class _Folders(msgspec.Struct, frozen=True):
         return cls(run, at / "state", at / "engine", at / "door")
 
 
-def replay(options: RunOptions, on_progress: Callable[[Progress], None] | None = None) -> Summary:
-    """Run files through the flow as fast as they go, then stop.
+def replay(
+    options: RunOptions, on_progress: Callable[[Progress], None] | None = None, watch: Watch | None = None
+) -> Summary:
+    """Run files through the flow as fast as they go, then stop; followed files until `watch` says so.
 
     Raises:
         FlowError: a process of the flow ended before the input did.
@@ -134,7 +138,7 @@ def replay(options: RunOptions, on_progress: Callable[[Progress], None] | None =
         metrics.READY.set(1)
         if count == 1:
             teller = None if on_progress is None else _Teller(on_progress, started)
-            _work(options, settings, folders, [], 0, teller, Watch())
+            _work(options, settings, folders, [], 0, teller, watch or Watch())
         else:
             _cluster_once(options, settings, folders, count, on_progress, started)
         return _summary(folders, time.monotonic() - started)
@@ -310,6 +314,7 @@ def _sequencer(
         _inputs(options),
         door,
         tick_rows=settings.tick_rows,
+        chunk_bytes=_FOLLOW_BYTES if options.follow else _REPLAY_BYTES,
         ledger=ledger,
         state_dir=folders.door,
         horizon_us=int(settings.repeat_horizon_hours * _HOUR_US),

@@ -103,13 +103,14 @@ def _take_link(row, s, state, base, links, width):  # type: ignore[no-untyped-de
     return 0
 
 
-class _Scorer:
+class Scorer:
     """One detector at work in one shard: its scorecard and threshold as they stand at a place in the order."""
 
     def __init__(self, detector: type[Detector], plan: SubjectPlan) -> None:
         self.detector = detector
         self.card = detector.scorecard()
         self.threshold = detector.threshold
+        self.scored = 0  # since somebody last asked
         self.columns = [plan.columns.index(s.feature) for s in detector.signals]
         self.gate_columns = {name: plan.columns.index(name) for name in detector.gate.meta.root_names()}
         self.told = {name: plan.columns.index(name) for name in detector.needs()}
@@ -164,7 +165,7 @@ class SecondPass:
         self.data_class = data_class
         self.detectors = {e: [d for d in detectors if d.subject == e] for e in plan.subjects}
         self.scorers = {
-            e: [_Scorer(d, subject_plan) for d in self.detectors[e]]
+            e: [Scorer(d, subject_plan) for d in self.detectors[e]]
             for e, subject_plan in plan.subjects.items()
         }
         self.signals = {
@@ -256,7 +257,7 @@ class SecondPass:
         gated = [self._gated(scorer, rows, joined) for scorer in self.scorers[entity]]
         return _Joined(entity, rows, joined, usual, gated, self._links(entity, rows, slots, gated))
 
-    def _gated(self, scorer: _Scorer, rows: Rows, joined: Floats) -> npt.NDArray[np.int64]:
+    def _gated(self, scorer: Scorer, rows: Rows, joined: Floats) -> npt.NDArray[np.int64]:
         gated = scorer.gated(joined)
         shown: npt.NDArray[np.int64] = gated[rows["shadow"][gated] == 0]
         return shown
@@ -298,10 +299,11 @@ class SecondPass:
                     scorer.obey(rule)
         return evidence
 
-    def _scored(self, scorer: _Scorer, joined: "_Joined", gated: npt.NDArray[np.int64]) -> list[Evidence]:
+    def _scored(self, scorer: Scorer, joined: "_Joined", gated: npt.NDArray[np.int64]) -> list[Evidence]:
         if not len(gated):
             return []
         entity = joined.entity
+        scorer.scored += len(gated)
         scores = scorer.card.score(np.ascontiguousarray(joined.values[gated][:, scorer.columns]))
         found = []
         for i in np.flatnonzero(scores >= _EVIDENCE * scorer.threshold):
@@ -347,7 +349,7 @@ class SecondPass:
     def _fire(
         self,
         entity: Entity,
-        scorer: _Scorer,
+        scorer: Scorer,
         row: np.void,
         joined: Floats,
         usual: dict[int, float],
@@ -473,7 +475,7 @@ def _known(value: float) -> float | None:
     return None if math.isnan(value) else value
 
 
-def _counterfactual(entity: Entity, scorer: _Scorer, values: dict[str, float]) -> Counterfactual | None:
+def _counterfactual(entity: Entity, scorer: Scorer, values: dict[str, float]) -> Counterfactual | None:
     found = scorer.card.smallest_change(values, scorer.threshold)
     if found is None:
         return None

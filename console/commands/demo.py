@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Final
@@ -14,16 +15,20 @@ import typer
 from console import sample
 from console.commands.alerts import about
 from console.live import LiveView, Tail
+from console.living import Caught, living_world
 from console.options import Accounts, Data, Labels, Links, Payments, Store, Telecoms, Watch
 from console.output import screen
 from console.progress import progress_line
 from console.running import check_store, run_options, say_summary
 from console.store import use_data
 from console.teaching import Example
+from flows.running import Progress, replay
+from flows.source import Watch as FlowWatch
 from monitoring.exposition import Exposition
 
 EXAMPLES: Final = (
-    Example("linewatch demo", "a made-up week; ends by itself"),
+    Example("linewatch demo", "a made-up world, five days in half a minute; ends by itself"),
+    Example("linewatch demo --story", "a small fixed week with one mule and one line, over in seconds"),
     Example("linewatch demo --seconds 30", "the same, for half a minute at most"),
     Example(
         "linewatch demo --payments payments.ndjson --follow",
@@ -43,6 +48,9 @@ def demo(
     follow: Annotated[
         bool, typer.Option("--follow", help="Do not end with the input: wait for more.")
     ] = False,
+    story: Annotated[
+        bool, typer.Option("--story", help="A small fixed week with one mule and one line: over in seconds.")
+    ] = False,
     store: Store = None,
     data: Data = None,
     metrics_port: Annotated[
@@ -51,8 +59,9 @@ def demo(
 ) -> None:
     """See the main job: streams flow, alerts appear with their campus, what and why.
 
-    It needs nothing but this command. Without inputs it makes up a week of a few hundred people, among them one mule
-    account and one deal line; every identifier in it is from a range reserved for examples.
+    It needs nothing but this command. Without inputs a made-up world of a few thousand people happens beside it, five
+    days in half a minute, with far more crime than in life and every innocent look-alike; every identifier in it is
+    from a range reserved for examples. It ends when the world does.
     """
     folder = use_data(data)
     given = {
@@ -64,25 +73,36 @@ def demo(
         "watch": watch,
     }
     made_up = not any(given.values())
-    if made_up:
-        given |= {stream: [str(path)] for stream, path in sample.write(folder / "demo").items()}
-    tail = Tail(folder / "demo" / "alerts.ndjson")
-    options = run_options(
-        given, store=store, folder=folder, follow=follow, alerts_out=folder / "demo" / "alerts.ndjson"
-    )
-    check_store(options.store)
-    summary = None
-    with Exposition(metrics_port) as served, _time_limit(seconds):
-        streams = ", ".join(stream for stream, where in given.items() if where)
-        whose = " of a made-up week" if made_up else ""
+    made = folder / "demo"
+    following, caught, summary = FlowWatch(), Caught(), None
+    with ExitStack() as stack:
+        if made_up and story:
+            given |= {stream: [str(path)] for stream, path in sample.write(made).items()}
+        elif made_up:
+            given |= stack.enter_context(living_world(made, following, caught))
+        options = run_options(
+            given,
+            store=store,
+            folder=folder,
+            follow=follow or (made_up and not story),
+            alerts_out=made / "alerts.ndjson",
+        )
+        check_store(options.store)
+        served = stack.enter_context(Exposition(metrics_port))
+        stack.enter_context(_time_limit(seconds))
+        whose = " of a made-up world" if made_up else ""
         heading = [
-            f"reading {streams}{whose}; alerts go to {options.store}",
+            f"reading {', '.join(s for s, where in given.items() if where)}{whose}; alerts go to {options.store}",
             f"metrics on {served.url}/metrics, health on {served.url}/healthz, readiness on {served.url}/readyz",
         ]
-        with LiveView(heading, tail.fresh, cache(about)) as view, contextlib.suppress(KeyboardInterrupt):
-            from flows.running import replay
+        view = stack.enter_context(LiveView(heading, Tail(made / "alerts.ndjson").fresh, cache(about)))
+        stack.enter_context(contextlib.suppress(KeyboardInterrupt))
 
-            summary = replay(options, view.at)
+        def at(progress: Progress) -> None:
+            caught.at(progress.events)
+            view.at(progress)
+
+        summary = replay(options, at, following)
     if summary is not None:
         say_summary(summary)
     elif view.progress is not None:

@@ -63,19 +63,27 @@ def simulate(
         typer.Option("--stream", help="Let it happen: records appear in growing files as they are recorded."),
     ] = False,
     speed: Annotated[
-        float, typer.Option(min=0.0, help="With --stream: how many times as fast as in life; 0 does not wait.")
+        float,
+        typer.Option(min=0.0, help="With --stream: how many times as fast as in life; 0 does not wait."),
     ] = 1.0,
     only: Annotated[
         str | None,
-        typer.Option(metavar="STREAM", help="With --stream and --out -: the one stream to write to standard output."),
+        typer.Option(
+            metavar="STREAM", help="With --stream and --out -: the one stream to write to standard output."
+        ),
     ] = None,
     plots: Annotated[
         Path | None,
-        typer.Option("--report", metavar="DIR", help="Draw the world beside published and real figures into DIR."),
+        typer.Option(
+            "--report", metavar="DIR", help="Draw the world beside published and real figures into DIR."
+        ),
     ] = None,
     messages: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="With --report: a Parquet file of real messages (src, dst, ts) to draw beside."),
+        typer.Option(
+            metavar="FILE",
+            help="With --report: a Parquet file of real messages (src, dst, ts) to draw beside.",
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -132,7 +140,14 @@ def simulate(
 
 
 def _stream(
-    people: int, days: int, seed: int, first: date, out: Path, scenario: str | None, speed: float, only: str | None
+    people: int,
+    days: int,
+    seed: int,
+    first: date,
+    out: Path,
+    scenario: str | None,
+    speed: float,
+    only: str | None,
 ) -> None:
     from simulator.simulation import stream as let_happen
 

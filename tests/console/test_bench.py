@@ -48,20 +48,14 @@ def test_the_twin_finds_what_the_path_finds(made: Any) -> None:
     assert path["found"] == twin["found"]
     assert path["found"]
     assert path["refused"] == 0
+    columns = ENGINE.child({"what": "path"} | order | {"inputs": {"payments": str(made.parquet)}})
+    assert columns["found"] == path["found"]
+    assert columns["entities"] == path["entities"]
 
 
-def test_lines_and_columns_are_the_same_events(made: Any) -> None:
-    warm = {"payments": str(made.head(500))}
-    found = [
-        ENGINE.child({"what": "path", "inputs": {"payments": str(where)}, "warm": warm})
-        for where in (made.ndjson, made.parquet)
-    ]
-    assert found[0]["events"] == found[1]["events"] == made.events
-    assert found[0]["found"] == found[1]["found"]
-    assert found[0]["entities"] == found[1]["entities"]
-
-
-def test_latency_tells_every_event_and_names_the_machine(tmp_path: Path) -> None:
+def test_latency_tells_every_event_and_names_the_machine(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     size = ["--seconds", "3", "--rate", "1000", "--accounts", "1000", "--folder", str(tmp_path / "inputs")]
     done = linewatch(tmp_path, "latency", *size, "--json")
     assert done.returncode == 0, done.stderr
@@ -70,21 +64,10 @@ def test_latency_tells_every_event_and_names_the_machine(tmp_path: Path) -> None
     assert found["path"]["detectors"].keys() >= {"mule_account", "deal_line"}
     assert 0 < found["latency"]["every_event"]["count"] <= 3_000
     assert found["latency"]["snapshots"]["epochs"] > 0
-
-
-def test_a_table_for_a_person_names_what_was_run(tmp_path: Path) -> None:
-    size = ["--events", "2000", "--accounts", "1000", "--runs", "1", "--folder", str(tmp_path / "inputs")]
-    done = linewatch(tmp_path, "door", *size)
-    assert done.returncode == 0, done.stderr
-    for words in (
-        "Machine: ",
-        "Python ",
-        "Path: ",
-        "Detectors: ",
-        "sequencer alone, NDJSON",
-        "door alone, Parquet",
-    ):
-        assert words in done.stdout
+    ENGINE.report.show(found, as_json=False)
+    shown = capsys.readouterr().out
+    for words in ("Machine: ", "Python ", "Path: ", "Detectors: ", "every event, written to through"):
+        assert words in shown
 
 
 def test_too_few_events_have_no_99_9th_percentile() -> None:

@@ -33,7 +33,7 @@ def linewatch(folder: Path, *arguments: str, typed: str = "") -> "subprocess.Com
 def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A folder in which the demo has run, and what it said."""
     folder = tmp_path_factory.mktemp("demo")
-    done = linewatch(folder, "demo")
+    done = linewatch(folder, "demo", "--story")
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
     return folder, done.stdout
