@@ -107,18 +107,19 @@ def evaluate(
         capacity=capacity,
         quiet=_quiet(quiet),
     )
-    if json:
-        say_json(evaluation.to_plain(result))
-    else:
-        from console.evaluation_page import say_result
-
-        say_result(result)
     if out is not None:
         _write(out, evaluation.to_json(result))
         if plots is not Plots.NONE:
             from console.plots import draw
 
             draw(result, out, ("svg", "png") if plots is Plots.BOTH else (plots.value,))
+    if json:
+        say_json(evaluation.to_plain(result))
+        return
+    from console.evaluation_page import say_result
+
+    say_result(result)
+    if out is not None:
         hint(f"Written to {out}")
 
 
