@@ -26,6 +26,25 @@ from flows.source import SequencerPart, Watch
 
 STREAMS = ("payments", "telecoms")
 KEY = "5a" * 32
+MOVING = (
+    "linewatch_events_total",
+    "linewatch_refused_events_total",
+    "linewatch_ticks_total",
+    "linewatch_rows_total",
+    "linewatch_epoch",
+    "linewatch_ledger_bytes",
+    "linewatch_state_entities",
+    "linewatch_state_bytes",
+    "linewatch_snapshot_bytes_total",
+    "linewatch_alerts_total",
+    "linewatch_model_info",
+    "linewatch_scored_rows_total",
+    "linewatch_event_time_seconds",
+    "linewatch_snapshot_seconds_count",
+    "linewatch_step_seconds_count",
+    "linewatch_event_to_alert_seconds_count",
+)
+"""What must have moved in a run that has done something of everything."""
 
 
 @dataclass
@@ -38,6 +57,7 @@ class Story:
     statuses: list[int] = field(default_factory=list)
     orphans: list[int] = field(default_factory=list)
     refused: str = ""
+    numbers: dict[str, float] = field(default_factory=dict)
     ledger_run: Any = None
     replayed: bytes = b""
     replayed_ends: dict[str, str] = field(default_factory=dict)
@@ -77,14 +97,18 @@ def story(
         live.until(lambda: _letters(live), "the bad line is told")
         live.feed("payments", _third(lines["payments"], 1)[:200])
         os.kill(live.children()[1], signal.SIGKILL)
+        restarted = live.until(lambda: live.number("linewatch_restarts_total"), "all are started again")
         live.feed("payments", _third(lines["payments"], 1)[200:])
         live.feed("telecoms", _third(lines["telecoms"], 1))
         _all_taken(told, 2)
-        told.restarts.append(live.number("linewatch_restarts_total"))
+        told.restarts.append(restarted)
+        told.numbers = {name: live.number(name) for name in MOVING}
         told.statuses.append(live.stop())
 
         live.start(STREAMS, processes=1)
-        _feed(told, 2)
+        last = _third(lines["payments"], 2)
+        live.feed("payments", last[:-50])
+        live.feed("telecoms", _third(lines["telecoms"], 2))
         live.until(lambda: live.taken() > 0 and live.children(), "it has started")
         orphans = live.children()
         live.kill()
@@ -92,6 +116,7 @@ def story(
         told.orphans = [each for each in orphans if _alive(each)]
 
         live.start(STREAMS, processes=2)
+        live.feed("payments", last[-50:])
         _all_taken(told, 3)
         told.statuses.append(live.stop())
         _replay_ledger(told)
@@ -169,6 +194,11 @@ def test_the_store_has_every_alert_once(story: Story) -> None:
 def test_a_killed_process_is_started_again_and_counted(story: Story) -> None:
     assert story.restarts == [1.0]
     assert "starting all again" in story.live.said()
+
+
+@pytest.mark.parametrize("name", MOVING)
+def test_the_number_has_moved(story: Story, name: str) -> None:
+    assert story.numbers[name] > 0
 
 
 def test_told_to_stop_it_ends_well(story: Story) -> None:
