@@ -7,10 +7,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from console.errors import ConsoleError
-from flows.source import Watch
+
+if TYPE_CHECKING:
+    from flows.source import Watch
 
 STREAMS: Final = ("watch", "links", "accounts", "telecoms", "payments", "labels")
 PEOPLE: Final = 3_000
@@ -44,7 +46,7 @@ class Caught:
 
 
 @contextmanager
-def living_world(folder: Path, watch: Watch, caught: Caught) -> Iterator[dict[str, list[str]]]:
+def living_world(folder: Path, watch: "Watch", caught: Caught) -> Iterator[dict[str, list[str]]]:
     """Let a world happen in `folder`; gives the inputs to follow, and stops the flow when all has come through.
 
     Raises:
@@ -91,7 +93,7 @@ def _wait_for_files(folder: Path, world: "subprocess.Popen[bytes]") -> None:
         time.sleep(_LOOK_S)
 
 
-def _stop_when_through(world: "subprocess.Popen[bytes]", watch: Watch, caught: Caught) -> None:
+def _stop_when_through(world: "subprocess.Popen[bytes]", watch: "Watch", caught: Caught) -> None:
     world.wait()
     while not caught.up:
         time.sleep(_LOOK_S)

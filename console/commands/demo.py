@@ -22,8 +22,6 @@ from console.progress import progress_line
 from console.running import check_store, run_options, say_summary
 from console.store import use_data
 from console.teaching import Example
-from flows.running import Progress, replay
-from flows.source import Watch as FlowWatch
 from monitoring.exposition import Exposition
 
 EXAMPLES: Final = (
@@ -72,6 +70,9 @@ def demo(
         "links": links,
         "watch": watch,
     }
+    from flows.running import Progress, replay
+    from flows.source import Watch as FlowWatch
+
     made_up = not any(given.values())
     made = folder / "demo"
     following, caught, summary = FlowWatch(), Caught(), None
