@@ -114,6 +114,18 @@ class Scorer:
         self.columns = [plan.columns.index(s.feature) for s in detector.signals]
         self.gate_columns = {name: plan.columns.index(name) for name in detector.gate.meta.root_names()}
         self.told = {name: plan.columns.index(name) for name in detector.needs()}
+        features = {name: feature_of(CATALOGUE, detector.subject, name) for name in self.told}
+        self.words = {name: feature.words for name, feature in features.items()}
+        self.facts = [
+            (
+                name,
+                column,
+                features[name].unit,
+                duration(features[name].within) if features[name].within else None,
+            )
+            for name, column in self.told.items()
+            if name not in (detector.place, detector.active)
+        ]
 
     def obey(self, rule: Rule) -> None:
         """Take a control row: another version of the scorecard, or another threshold."""
@@ -384,16 +396,15 @@ class SecondPass:
             bands=detector.bands,
             related=(*linked, *self._other(entity, row)),
             facts=tuple(
-                _fact(entity, name, float(joined[scorer.told[name]]), ts)
-                for name in scorer.told
-                if name not in (detector.place, detector.active)
+                _fact(name, unit, within, float(joined[column]), ts)
+                for name, column, unit, within in scorer.facts
             ),
-            reasons=_reasons(entity, values, usually, contributions),
+            reasons=_reasons(scorer.words, values, usually, contributions),
             contributions=contributions,
             intercept=scorer.card.version.intercept,
             features=values,
             usual={name: value for name, value in usually.items() if not math.isnan(value)},
-            counterfactual=_counterfactual(entity, scorer, values),
+            counterfactual=_counterfactual(scorer, values),
             home_force=home or int(row["home"]),
             active_forces=((active, 1.0),) if active else (),
             current_force=int(row["force"]),
@@ -444,15 +455,14 @@ def _code(value: float) -> int:
     return 0 if math.isnan(value) else int(value)
 
 
-def _fact(entity: Entity, name: str, value: float, ts: int) -> Fact:
-    feature = feature_of(CATALOGUE, entity, name)
-    since = ts - duration(feature.within) if feature.within else None
+def _fact(name: str, unit: str, within: int | None, value: float, ts: int) -> Fact:
+    since = None if within is None else ts - within
     shown = None if math.isnan(value) else (int(value) if value.is_integer() else round(value, 6))
-    return Fact(name, shown, feature.unit, since, ts)
+    return Fact(name, shown, unit, since, ts)
 
 
 def _reasons(
-    entity: Entity, values: dict[str, float], usual: dict[str, float], contributions: dict[str, float]
+    words: dict[str, str], values: dict[str, float], usual: dict[str, float], contributions: dict[str, float]
 ) -> tuple[Reason, ...]:
     """The signals that speak for it, strongest first, each with its share of all that does."""
     speaking = {name: part for name, part in contributions.items() if part > 0.0}
@@ -461,7 +471,7 @@ def _reasons(
     return tuple(
         Reason(
             name,
-            feature_of(CATALOGUE, entity, name).words,
+            words[name],
             _known(values[name]),
             _known(usual[name]),
             part / total,
@@ -475,12 +485,12 @@ def _known(value: float) -> float | None:
     return None if math.isnan(value) else value
 
 
-def _counterfactual(entity: Entity, scorer: Scorer, values: dict[str, float]) -> Counterfactual | None:
+def _counterfactual(scorer: Scorer, values: dict[str, float]) -> Counterfactual | None:
     found = scorer.card.smallest_change(values, scorer.threshold)
     if found is None:
         return None
     name, would_be = found
-    words = feature_of(CATALOGUE, entity, name).words
+    words = scorer.words[name]
     return Counterfactual(
         name, _known(values[name]), would_be, f"it would not have alerted with {words} at {would_be:.4g}"
     )
