@@ -80,6 +80,7 @@ def _add(
         what == "youth", 0.1, 1.0
     )
     return accounts.append(
+        key=np.arange(start, start + n),
         kind=kind(what),
         holder=who,
         joint=NONE,
@@ -127,6 +128,7 @@ def _add_business(
     local = businesses.town >= 0
     reported = local & (rng.random(n) < BUSINESS_REPORTED)
     businesses.account[:] = accounts.append(
+        key=np.arange(start, start + n),
         kind=np.where(reported, kind("business"), kind("external")),
         holder=NONE,
         joint=NONE,

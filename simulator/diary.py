@@ -248,7 +248,7 @@ class Diary:
         seen = a if shown is None else _ints(shown, n)
         into = np.flatnonzero((phones.operator[b] >= 0) & _flags(delivered, n))
         if len(into):
-            arrived = t[into] + self._jitter(t[into], b[into], 0.5, 4.0)
+            arrived = t[into] + self._jitter(t[into], phones.key[b[into]], 0.5, 4.0)
             got = columns | {
                 "direction": _code(codes.DIRECTIONS, "mt"), "number": b[into], "other": seen[into],
                 "other_kind": phones.kind[seen[into]], "source": phones.operator[b[into]], **self._carried(b[into]),
@@ -428,7 +428,7 @@ class Diary:
             "source": bank_b, "payer_known": both_b, "payee_known": bank_b >= 0,
             "payer_balance": np.where(both_b, move_a, NONE), "payee_balance": move_b,
         }  # fmt: skip
-        arrived = t + self._jitter(t, b, 0.3, 12.0)
+        arrived = t + self._jitter(t, accounts.key[b], 0.3, 12.0)
         told_too = self._add_payments(arrived, got, telling)
         first, second = np.flatnonzero(bank_a >= 0), np.flatnonzero(telling)
         ids = np.concatenate([told, told_too])

@@ -1,6 +1,6 @@
-"""Made-up identifiers, all from ranges that belong to nobody, written from row numbers.
+"""Made-up identifiers, all from ranges that belong to nobody, written from keys (mostly row numbers).
 
-A row's identifier is a fixed shuffle of its row number, so none has to be remembered and two rows never share one.
+An identifier is a fixed shuffle of its key, so none has to be remembered and two keys never share one.
 Ranges: numbers +999 (a country code not assigned) and Ofcom's drama numbers, IMSI 00101, TAC 00, ICCID of country
 999, sort codes 00-00-xx, addresses of documentation nets, `tok_` for cards.
 """
@@ -16,8 +16,10 @@ from simulator.arrays import Array, Ids, Ints
 
 ISSUED: Final = 4_000_000_000
 """SIMs, devices, cards and addresses made while the world runs are counted from here."""
-ISSUED_HANDSETS: Final = 50_000_000
-"""Handsets made while the world runs are counted from here."""
+SERIALS: Final = 8_000_000
+"""How many handsets of each model there can be: the inhabitants' are counted from 0, mechanisms' from the end."""
+HANDSET_SPAN: Final = 4_000
+"""Handsets each mechanism may issue."""
 
 SMART_MODELS: Final = 160
 """Handset models with data; models from here on to `MODELS` are plain phones (talk and text)."""
@@ -27,7 +29,7 @@ _MODEL_SHARE: Final = 0.93
 
 _MILLIARD: Final = 1_000_000_000
 _SPREAD_9: Final = 618_033_989  # odd and not a multiple of 5, so it shuffles the residues of 10^9
-_SPREAD_6: Final = 381_967  # the same for 10^6
+_SPREAD_SERIALS: Final = 618_033_989  # the same for `SERIALS`
 _SPREAD_8: Final = 61_803_399  # the same for 10^8
 _SPREAD_10: Final = 618_033_989  # the same for 10^10
 
@@ -101,7 +103,7 @@ def hex_table(values: Ids, prefix: str = "") -> Array:
 
 
 def mobile_numbers(phones: Ints, seed: int) -> pl.Series:
-    """The +999 number of each row of the table of phones."""
+    """The +999 number of each key of a phone."""
     return from_bytes(number_table(phones, seed))
 
 
@@ -136,19 +138,24 @@ def handsets(serials: Ints, rng: np.random.Generator, smart: Array) -> Ints:
 def imei_table(handsets: Ints) -> Array:
     """The IMEI of each handset: a TAC of the test body (00), a serial number, Luhn."""
     serial, model = np.divmod(handsets, MODELS)
-    block, within = np.divmod(serial, 1_000_000)
-    tac = 100_000 + model * 100 + block % 100
-    head = digits(tac, 6, "00")
-    return _with_luhn(np.hstack([head, digits(within * _SPREAD_6 % 1_000_000, 6)]))
+    # a model has several approval codes, and everybody's handsets are spread over all of them alike
+    block, within = np.divmod(serial * _SPREAD_SERIALS % SERIALS, 1_000_000)
+    head = digits(100_000 + model * 100 + block, 6, "00")
+    return _with_luhn(np.hstack([head, digits(within, 6)]))
+
+
+def last_serial(span: int) -> int:
+    """The serial number before which the handsets of a mechanism are counted, backwards."""
+    return SERIALS - span * HANDSET_SPAN
 
 
 def account_table(accounts: Ints) -> Array:
-    """The account of each row: sort code 00-00-xx and 8 digits, as one string."""
+    """The account of each key: sort code 00-00-xx and 8 digits, as one string."""
     return np.hstack([digits(accounts % 97, 2, "0000"), digits(accounts * _SPREAD_8 % 10**8, 8)])
 
 
 def sort_code_table(accounts: Ints) -> Array:
-    """The sort code of each row of the table of accounts."""
+    """The sort code of each key of an account."""
     return digits(accounts % 97, 2, "0000")
 
 
@@ -168,7 +175,7 @@ def address_table(values: Ints) -> Array:
 
 
 def account_numbers(accounts: Ints) -> pl.Series:
-    """The account of each row as text."""
+    """The account of each key as text."""
     return from_bytes(account_table(accounts))
 
 

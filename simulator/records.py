@@ -209,7 +209,7 @@ class Writer:
 
     def _numbers(self, phones: Array) -> columns.Column:
         there = np.maximum(phones, 0).astype(np.int64)
-        table = identifiers.number_table(there, self.world.seed)
+        table = identifiers.number_table(self.world.phones.key[there], self.world.seed)
         named = self.world.phones.text[there]
         if not (named >= 0).any():
             return columns.where(columns.Fixed(table), phones >= 0)
@@ -268,7 +268,7 @@ class Writer:
         if "cell_end" in c:
             out["cell_end"] = columns.Coded({"cell_end": self._cells["cell"]}, c["cell_end"] + 1)
         if "paid_by" in c:
-            out["paid_by"] = _account(c["paid_by"])
+            out["paid_by"] = self._account(c["paid_by"])
         if "visited" in c:
             out["visited_plmn"] = self._text("visited_plmn", c["visited"])
         return out
@@ -288,12 +288,19 @@ class Writer:
         }
 
     # -- payments --
+    def _account(self, accounts: Array) -> columns.Column:
+        there = np.maximum(accounts, 0).astype(np.int64)
+        table = identifiers.account_table(self.world.accounts.key[there])
+        return columns.where(columns.Fixed(table), accounts >= 0)
+
     def _side(self, side: str, accounts: Array, known: Flags) -> columns.Columns:
         """What a bank says of one party: the account to all, the customer's details only of its own."""
         there, table = np.maximum(accounts, 0).astype(np.int64), self.world.accounts
         out: columns.Columns = {
-            f"{side}_account": _account(accounts),
-            f"{side}_agent": columns.where(columns.Fixed(identifiers.sort_code_table(there)), accounts >= 0),
+            f"{side}_account": self._account(accounts),
+            f"{side}_agent": columns.where(
+                columns.Fixed(identifiers.sort_code_table(table.key[there])), accounts >= 0
+            ),
         }
         if known.any():
             business = 2**31 + np.maximum(table.business[there], 0)
@@ -355,7 +362,7 @@ class Writer:
     # -- accounts, links --
     def _accounts(self, c: Rows) -> columns.Columns:
         out: columns.Columns = {
-            "source": columns.Coded({"source": self._banks}, c["source"]), "account": _account(c["account"]),
+            "source": columns.Coded({"source": self._banks}, c["source"]), "account": self._account(c["account"]),
         }  # fmt: skip
         if "number" in c:
             out["number"] = self._numbers(c["number"])
@@ -363,7 +370,7 @@ class Writer:
 
     def _links(self, c: Rows) -> columns.Columns:
         """Accounts that belong to numbers."""
-        said = columns.frame({"b": self._numbers(c["b"]), "a": _account(c["a"])}, ["a", "b"])
+        said = columns.frame({"b": self._numbers(c["b"]), "a": self._account(c["a"])}, ["a", "b"])
         out: columns.Columns = {
             "source": columns.Coded({"source": self._banks}, c["source"]),
             "a": "account:" + said["a"],
@@ -412,12 +419,6 @@ def _yes_no(rows: Rows, names: tuple[str, ...]) -> columns.Columns:
     """0 absent, 1 no, 2 yes."""
     table = pl.Series([None, False, True])
     return {name: columns.Coded({name: table}, rows[name]) for name in names if name in rows}
-
-
-def _account(accounts: Array) -> columns.Column:
-    return columns.where(
-        columns.Fixed(identifiers.account_table(np.maximum(accounts, 0).astype(np.int64))), accounts >= 0
-    )
 
 
 def _session(rows: Rows) -> columns.Columns:

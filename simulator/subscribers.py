@@ -78,6 +78,7 @@ def _append(
     months = np.where(prepaid, rng.exponential(14, n), rng.exponential(46, n))
     return phones.append(
         text=NONE,
+        key=np.arange(start, start + n),
         kind=0,
         owner=owners,
         business=NONE,
@@ -125,10 +126,11 @@ def _named(
     phones: Phones, texts: list[str], numbers: list[str], kind: str, businesses: Ints | None = None
 ) -> Ints:
     """Numbers that no operator here reports."""
-    start = len(texts)
+    start, row = len(texts), len(phones)
     texts.extend(numbers)
     return phones.append(
         text=np.arange(start, len(texts)),
+        key=np.arange(row, row + len(numbers)),
         kind=NUMBER_KINDS.index(kind),
         owner=NONE,
         business=NONE if businesses is None else businesses,

@@ -37,6 +37,12 @@ NUMBER_KINDS: Final = ("msisdn", "short_code", "alphanumeric", "withheld")
 ACCOUNT_KINDS: Final = ("current", "savings", "joint", "business", "youth", "external")
 """What an account is for; `Accounts.kind` is the place in this list."""
 
+_OWN_SPAN: Final = 75
+"""Handsets made here are counted behind those of the mechanisms' casts."""
+_OWN_PHONES: Final = 400_000_000
+_OWN_ACCOUNTS: Final = 15_000_000
+"""Keys from here on are those of phones and accounts added one at a time; no row reaches them."""
+
 
 class Table:
     """Columns of equal length that can grow while the world runs.
@@ -119,7 +125,8 @@ class People(Table):
 class Phones(Table):
     """Every number there is: subscribers' and the others'."""
 
-    text: Ints  # place in `World.number_texts`, or -1: written from the row's own index (+999...)
+    text: Ints  # place in `World.number_texts`, or -1: written from `key` (+999...)
+    key: Ints  # its own whatever else is in the table: the row for those here from the start
     kind: Ints  # place in NUMBER_KINDS
     owner: Ints  # person, -1 = a business or nobody known
     business: Ints  # business, -1 = none
@@ -138,6 +145,7 @@ class Phones(Table):
 class Accounts(Table):
     """Every account there is: with a bank that reports here, or elsewhere (bank -1)."""
 
+    key: Ints  # what its number is written from: the row for those here from the start
     kind: Ints  # place in ACCOUNT_KINDS
     holder: Ints  # person, -1 = a business or nobody known
     joint: Ints  # second holder, -1 = none
@@ -216,6 +224,7 @@ class World:
     _plan: "Plan | None" = None
     _plan_day: int = -999
     _away: dict[int, list[tuple[int, int, int]]] = field(default_factory=dict)
+    _sent: Flags = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))  # who is in `_away`
     _issued: int = 0  # SIMs, handsets, cards and devices handed out to mechanisms so far
 
     # ---- identifiers as they are written -------------------------------------------------------------------
@@ -225,7 +234,7 @@ class World:
 
     def account_id(self, account: int) -> str:
         """The account as the records show it."""
-        return str(identifiers.account_numbers(np.asarray([account]))[0])
+        return str(identifiers.account_numbers(self.accounts.key[[account]])[0])
 
     def imei(self, handset: int) -> str:
         """The handset's IMEI as the records show it."""
@@ -286,7 +295,7 @@ class World:
         """
         which = int(rng.integers(self.parameters.operators)) if operator is None else operator
         row = self.phones.append(
-            text=NONE, kind=0, owner=owner, business=NONE, operator=which, prepaid=prepaid,
+            text=NONE, key=_OWN_PHONES + self._issue(), kind=0, owner=owner, business=NONE, operator=which, prepaid=prepaid,
             activated=self.calendar.first + day - sim_age, sim=self.new_sim(), handset=self.new_handset(rng, smart=smart),
             smart=smart, cell=cell, joined=self.calendar.first + day, known=known,
         )  # fmt: skip
@@ -296,7 +305,7 @@ class World:
         """A number that no operator here reports: a foreign one, a short code, a sender's name, a spoofed CLI."""
         self.number_texts.append(text)
         row = self.phones.append(
-            text=len(self.number_texts) - 1, kind=NUMBER_KINDS.index(kind), owner=NONE, business=business,
+            text=len(self.number_texts) - 1, key=_OWN_PHONES + self._issue(), kind=NUMBER_KINDS.index(kind), owner=NONE, business=business,
             operator=NONE, prepaid=False, activated=0, sim=NONE, handset=NONE, smart=False, cell=NONE, joined=0,
             known=False,
         )  # fmt: skip
@@ -322,7 +331,7 @@ class World:
         issued = self._issue()
         holds = holder >= 0
         row = self.accounts.append(
-            kind=ACCOUNT_KINDS.index(kind), holder=holder, joint=NONE, business=NONE, bank=which,
+            key=_OWN_ACCOUNTS + issued, kind=ACCOUNT_KINDS.index(kind), holder=holder, joint=NONE, business=NONE, bank=which,
             opened=self.calendar.first + day - age, dormant=False, balance=balance, phone=phone,
             age_band=self.people.age_band[holder] if holds else 0,
             force=self.people.force[holder] if holds else 0,
@@ -336,7 +345,7 @@ class World:
 
     def new_handset(self, rng: np.random.Generator, *, smart: bool) -> int:
         """A handset nobody has used yet."""
-        return identifiers.handset(identifiers.ISSUED_HANDSETS + self._issue(), rng, smart=smart)
+        return identifiers.handset(identifiers.last_serial(_OWN_SPAN) - self._issue(), rng, smart=smart)
 
     def new_device(self) -> int:
         """A device for banking that nobody has used yet."""
@@ -361,8 +370,7 @@ class World:
 
         cells = cells_at(self, self.plan(day), people, ts)
         if self._away:
-            gone = np.isin(people, np.fromiter(self._away, dtype=np.int64))
-            for place in np.flatnonzero(gone):
+            for place in np.flatnonzero(self._sent[people]):
                 for start, until, cell in self._away[int(people[place])]:
                     if start <= ts[place] < until:
                         cells[place] = cell
@@ -371,11 +379,13 @@ class World:
     def send_away(self, person: int, start: int, until: int, cell: int) -> None:
         """A mechanism takes somebody elsewhere: from `start` to `until` whatever their phone and card do is there.
 
-        To be called on a day before anything of that time is told (`begin`, or an earlier day).
+        To be called on a day before anything of that time is told (`begin`, or an earlier day); where two stays
+        overlap the later told one counts.
         """
-        stays = self._away.setdefault(person, [])
-        stays[:] = [stay for stay in stays if stay[1] > start - 3 * 86_400_000_000]
-        stays.append((start, until, cell))
+        if not self._away:
+            self._sent = np.zeros(len(self.people), dtype=np.bool_)
+        self._sent[person] = True
+        self._away.setdefault(person, []).append((start, until, cell))
 
     def phone_cells(self, day: int, phones: Ints, ts: Ints) -> Ints:
         """Where phones are at these times: with their owners, or at their own cell when nobody owns them."""
@@ -424,7 +434,7 @@ class World:
     def number_strings(self, phones: Ints) -> Array:
         """Numbers as the records show them."""
         texts = self.phones.text[phones]
-        out = identifiers.mobile_numbers(phones, self.seed).to_numpy().astype(object)
+        out = identifiers.mobile_numbers(self.phones.key[phones], self.seed).to_numpy().astype(object)
         fixed = texts >= 0
         out[fixed] = [self.number_texts[i] for i in texts[fixed]]
         return out

@@ -19,10 +19,6 @@ SPAN_BITS: Final = 20
 """A mechanism may issue about a million of each kind of identifier."""
 _FIRST_SPAN: Final = 64
 """The spans before it are the world's own."""
-_HANDSET_SPAN: Final = 4_000
-_HANDSETS: Final = 1_000_000
-"""Handsets of one type approval code and model: a cast's are taken from those the inhabitants leave over."""
-_SPANS: Final = 75
 
 
 @dataclass(slots=True)
@@ -52,9 +48,7 @@ class Cast:
     def handset(self, rng: np.random.Generator, *, smart: bool) -> int:
         """A handset nobody has used yet, of a model that others have too."""
         self._handsets += 1
-        block = (self.world.subscribers + _SPANS * _HANDSET_SPAN) // _HANDSETS
-        serial = (block + 1) * _HANDSETS - 1 - self.span * _HANDSET_SPAN - self._handsets
-        return identifiers.handset(serial, rng, smart=smart)
+        return identifiers.handset(identifiers.last_serial(self.span) - self._handsets, rng, smart=smart)
 
     # ---- phones and accounts ---------------------------------------------------------------------------------
     def phone(
@@ -75,7 +69,7 @@ class Cast:
         activated = self.world.calendar.first + int(np.floor(day - age_days))
         self._phones.append(
             {
-                "text": self._text(text), "kind": 0, "owner": owner, "business": NONE,
+                "text": self._text(text), "key": self._phone_key(), "kind": 0, "owner": owner, "business": NONE,
                 "operator": self._operator(rng), "prepaid": int(prepaid),
                 "activated": activated, "sim": self.issue(),
                 "handset": self.handset(rng, smart=smart) if handset is None else handset,
@@ -88,8 +82,9 @@ class Cast:
         """A number no operator here reports: foreign, premium or made up by whoever calls."""
         self._phones.append(
             {
-                "text": self._text(text), "kind": 0, "owner": NONE, "business": NONE, "operator": NONE, "prepaid": 0,
-                "activated": 0, "sim": NONE, "handset": NONE, "smart": 0, "cell": NONE, "joined": 0, "known": 0,
+                "text": self._text(text), "key": self._phone_key(), "kind": 0, "owner": NONE, "business": NONE,
+                "operator": NONE, "prepaid": 0, "activated": 0, "sim": NONE, "handset": NONE, "smart": 0, "cell": NONE,
+                "joined": 0, "known": 0,
             }
         )  # fmt: skip
         return self._first_phone + len(self._phones) - 1
@@ -112,7 +107,7 @@ class Cast:
         people = self.world.people
         self._accounts.append(
             {
-                "kind": ACCOUNT_KINDS.index(kind), "holder": holder, "joint": NONE, "business": NONE,
+                "key": self._account_key(), "kind": ACCOUNT_KINDS.index(kind), "holder": holder, "joint": NONE, "business": NONE,
                 "bank": self._bank(rng) if bank is None else bank,
                 "opened": self.world.calendar.first + int(np.floor(day - age_days)), "dormant": int(dormant),
                 "balance": balance, "phone": int(people.phone[holder]) if phone is None else phone,
@@ -127,8 +122,8 @@ class Cast:
         """An account no bank here reports: abroad, or with a crypto exchange."""
         self._accounts.append(
             {
-                "kind": ACCOUNT_KINDS.index("external"), "holder": NONE, "joint": NONE, "business": NONE, "bank": NONE,
-                "opened": self.world.calendar.first - 900, "dormant": 0, "balance": 0, "phone": NONE, "age_band": 0,
+                "key": self._account_key(), "kind": ACCOUNT_KINDS.index("external"), "holder": NONE, "joint": NONE,
+                "business": NONE, "bank": NONE, "opened": self.world.calendar.first - 900, "dormant": 0, "balance": 0, "phone": NONE, "age_band": 0,
                 "force": 0, "device": NONE, "home_ip": NONE, "card": NONE,
             }
         )  # fmt: skip
@@ -145,10 +140,15 @@ class Cast:
 
     def _text(self, text: str | None) -> int:
         if text is None:
-            virtual = _VIRTUAL_PHONES + (self.span << SPAN_BITS) + len(self._phones)
-            text = str(identifiers.mobile_numbers(np.asarray([virtual]), self.world.seed)[0])
+            return NONE
         self.world.number_texts.append(text)
         return len(self.world.number_texts) - 1
+
+    def _phone_key(self) -> int:
+        return _PHONE_KEYS + (self.span << SPAN_BITS) + len(self._phones)
+
+    def _account_key(self) -> int:
+        return _ACCOUNT_KEYS + (self.span << SPAN_BITS) + len(self._accounts)
 
     def enter(self) -> None:
         """Puts the phones and accounts asked for in the world's tables.
@@ -167,8 +167,9 @@ class Cast:
                 table.append(**{name: _column(rows, name) for name in rows[0]})
 
 
-_VIRTUAL_PHONES: Final = 300_000_000
-"""Row numbers no real phone reaches: numbers of casts are written from here on, whatever row they are in."""
+_PHONE_KEYS: Final = 300_000_000
+_ACCOUNT_KEYS: Final = 20_000_000
+"""Keys no row reaches: numbers and accounts of casts are written from here on, whatever row they are in."""
 
 
 def _column(rows: list[dict[str, int]], name: str) -> Ints:
