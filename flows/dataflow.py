@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +19,7 @@ from features.declared import CATALOGUE
 from features.plan import Plan, make_plan
 from features.rows import Entity
 from features.state import EntityState
-from flows.first_pass import FirstPass, Half, Halves
+from flows.first_pass import FirstPass, Half, Halves, halves_as_one, shares_as_one
 from flows.keeping import Keeper, name_in, patiently
 from flows.national_hop import NationalHop, TickDone
 from flows.second_pass import Scored, Scorer, SecondPass
@@ -158,16 +158,24 @@ class _First(_Hop):
 
     def begin(self, name: str) -> None:
         self.work = FirstPass(self.made.plan, shard_of(name), self.made.shards)
+        self.shares: list[Share] = []
+
+    def snapshot(self) -> bytes:
+        if self.shares:
+            one = shares_as_one(self.shares)
+            self.keeper.add({"tick": one.tick, "rows": {e.name: rows for e, rows in one.rows.items()}})
+            self.shares = []
+        return super().snapshot()
 
     def go_on(self, base: Any | None, entries: list[Any]) -> None:
         if base is not None:
             self.work.load(base)
-        for entry in entries:
-            self.work.take(_share_in(entry))
+        for together in _by_size(entries, lambda entry: sum(len(rows) for rows in entry["rows"].values())):
+            self.work.take(shares_as_one([_share_in(entry) for entry in together]))
 
     def take(self, value: Share) -> list[tuple[int, Halves]]:
         if self.keeper.folder is not None:
-            self.keeper.add({"tick": value.tick, "rows": {e.name: rows for e, rows in value.rows.items()}})
+            self.shares.append(value)
         metrics.ROWS.labels(step=self.step).inc(sum(len(rows) for rows in value.rows.values()))
         return list(self.work.take(value).items())
 
@@ -195,23 +203,25 @@ class _Second(_Hop):
     def go_on(self, base: Any | None, entries: list[Any]) -> None:
         if base is not None:
             self.work.load(base)
-        for entry in entries:
-            if "expect" in entry:
-                self.work.expect(_expect_in(entry["expect"]))
-            else:
-                self.work.take(_halves_in(entry))
-        for scorer in self._scorers():
-            scorer.scored = 0  # counted before the restart
+        for together in _by_size(entries, lambda entry: int(entry["count"])):
+            rules = [Rule(*rule) for entry in together for rule in entry["rules"]]
+            self.work.absorb(halves_as_one([_halves_in(entry) for entry in together]), rules)
+        if self.keeper.folder is not None:
+            self.work.log = []
+
+    def snapshot(self) -> bytes:
+        if self.work.log:
+            ticks = self.work.log
+            parts = [_of_tick(expected, found) for expected, found in ticks]
+            rules = [[r.seq, r.recorded_ts, r.kind, r.detector, r.body] for e, _ in ticks for r in e.rules]
+            self.keeper.add(_halves_out(halves_as_one(parts)) | {"rules": rules})
+            self.work.log = []
+        return super().snapshot()
 
     def take(self, value: Expect | Halves) -> list[tuple[int, Scored]]:
-        keeping = self.keeper.folder is not None
         if isinstance(value, Expect):
-            if keeping:
-                self.keeper.add({"expect": _expect_out(value)})
             done = self.work.expect(value)
         else:
-            if keeping:
-                self.keeper.add(_halves_out(value))
             metrics.ROWS.labels(step=self.step).inc(value.count)
             done = self.work.take(value)
         return [item for by_shard in done for item in by_shard.items()]
@@ -245,12 +255,27 @@ class _Second(_Hop):
         return digest | _sizes(self.work.states)
 
 
-def _expect_out(e: Expect) -> list[Any]:
-    return [e.tick, e.before, e.count, [[r.seq, r.recorded_ts, r.kind, r.detector, r.body] for r in e.rules]]
+_TOGETHER: Final = 50_000
+"""Rows taken at a time after a restart: enough that the cost of a call is nothing beside that of the rows."""
 
 
-def _expect_in(plain: list[Any]) -> Expect:
-    return Expect(plain[0], plain[1], plain[2], tuple(Rule(*rule) for rule in plain[3]))
+def _by_size(entries: list[Any], size: Callable[[Any], int]) -> Iterator[list[Any]]:
+    """Entries in their order, in runs of so many rows."""
+    run: list[Any] = []
+    held = 0
+    for entry in entries:
+        run.append(entry)
+        held += size(entry)
+        if held >= _TOGETHER:
+            yield run
+            run, held = [], 0
+    if run:
+        yield run
+
+
+def _of_tick(expected: Expect, parts: list[Halves]) -> Halves:
+    """What a shard got of one tick, as one; a tick without rows still has its number."""
+    return halves_as_one([*parts, Halves(expected.tick, 0, {}, [])])
 
 
 def _halves_out(h: Halves) -> dict[str, Any]:

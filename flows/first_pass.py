@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from features.plan import Plan
-from features.rows import SUBJECTS, Entity, Role, Rows, chosen
+from features.rows import SUBJECTS, Entity, Role, Rows, chosen, joined
 from features.state import EntityState
 from flows.split import Share
 
@@ -141,3 +141,29 @@ def load_states(states: dict[Entity, EntityState], arrays: dict[str, npt.NDArray
         }
         if mine:
             state.load(mine)
+
+
+def shares_as_one(shares: list[Share]) -> Share:
+    """The shares of several ticks, in order, as one: rows are taken one by one, so it changes nothing."""
+    entities = sorted({entity for share in shares for entity in share.rows})
+    return Share(
+        shares[-1].tick, {e: joined([share.rows[e] for share in shares if e in share.rows]) for e in entities}
+    )
+
+
+def halves_as_one(many: list[Halves]) -> Halves:
+    """The halves of several ticks, in order, as one."""
+    own: dict[Entity, tuple[Rows, Floats]] = {}
+    for entity in sorted({entity for one in many for entity in one.own}):
+        parts = [one.own[entity] for one in many if entity in one.own]
+        own[entity] = (joined([rows for rows, _ in parts]), np.concatenate([values for _, values in parts]))
+    blocks: dict[tuple[Entity, Entity | None], list[Half]] = {}
+    for half in (half for one in many for half in one.halves):
+        blocks.setdefault((half.subject, half.block), []).append(half)
+    halves = [
+        Half(
+            subject, block, np.concatenate([h.keys for h in found]), np.concatenate([h.values for h in found])
+        )
+        for (subject, block), found in blocks.items()
+    ]
+    return Halves(many[-1].tick, sum(one.count for one in many), own, halves)

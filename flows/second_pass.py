@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -140,7 +141,10 @@ class Scorer:
         return {"weights": msgspec.to_builtins(self.card.version), "threshold": self.threshold}
 
     def restore(self, state: dict[str, Any]) -> None:
-        self.card = Scorecard(self.detector.signals, msgspec.convert(state["weights"], Weights))
+        weights = msgspec.convert(state["weights"], Weights)
+        if not weights.version.startswith(f"{self.detector.id}-{self.detector.version}."):
+            return  # kept before the detector changed: a new version begins a lineage of its own
+        self.card = Scorecard(self.detector.signals, weights)
         self.threshold = float(state["threshold"])
 
     def gated(self, joined: Floats) -> npt.NDArray[np.int64]:
@@ -196,6 +200,8 @@ class SecondPass:
         self._open: dict[int, list[Halves]] = {}
         self._have: dict[int, int] = {}
         self._expected: list[Expect] = []
+        self.log: list[tuple[Expect, list[Halves]]] | None = None
+        """Where ticks that are done are noted, by whoever keeps them."""
 
     # ---------------------------------------------------------------------------------- waiting for a tick's rows
 
@@ -227,8 +233,18 @@ class SecondPass:
             parts = self._open.pop(expected.tick, [])
             self._have.pop(expected.tick, None)
             self.had = expected.tick
+            if self.log is not None:
+                self.log.append((expected, parts))
             done.append(self.work(expected, parts))
         return done
+
+    def absorb(self, halves: Halves, rules: Iterable[Rule]) -> None:
+        """Take in ticks that were done before a restart, all as one: state as then, nothing scored again."""
+        for entity, own in halves.own.items():
+            self._joined(entity, own, [halves], scoring=False)
+        for entity in self.plan.subjects:
+            self._obey(entity, tuple(rules))
+        self.had = halves.tick
 
     # ---------------------------------------------------------------------------------------------- one whole tick
 
@@ -247,7 +263,9 @@ class SecondPass:
             by_shard[one.number[1] % SUBJECT_SHARDS].append(one)
         return {s: Scored(expected.tick, tuple(found)) for s, found in by_shard.items()}
 
-    def _joined(self, entity: Entity, own: tuple[Rows, Floats], parts: list[Halves]) -> "_Joined":
+    def _joined(
+        self, entity: Entity, own: tuple[Rows, Floats], parts: list[Halves], *, scoring: bool = True
+    ) -> "_Joined":
         rows, first = own
         plan = self.plan.subjects[entity]
         joined = np.full((len(rows), len(plan.columns)), np.nan)
@@ -266,7 +284,7 @@ class SecondPass:
         usual = np.empty((len(rows), len(self.signals[entity])))
         values = np.ascontiguousarray(joined[:, self.signals[entity]])
         usual_values(values, slots, rows["ts"], state.state, state.program.width, _USUAL_MEMORY_US, usual)
-        gated = [self._gated(scorer, rows, joined) for scorer in self.scorers[entity]]
+        gated = [self._gated(scorer, rows, joined) for scorer in self.scorers[entity]] if scoring else []
         return _Joined(entity, rows, joined, usual, gated, self._links(entity, rows, slots, gated))
 
     def _gated(self, scorer: Scorer, rows: Rows, joined: Floats) -> npt.NDArray[np.int64]:

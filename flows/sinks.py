@@ -17,7 +17,7 @@ import msgspec
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
 from alerts.errors import StoreUnavailable
-from alerts.record import to_json
+from alerts.record import to_json, when_text
 from alerts.store import AlertStore
 from events.rejected import Rejected
 from flows.keeping import patiently
@@ -29,6 +29,7 @@ _RETRY_S: Final = 0.5
 _PART: Final = "one"
 _MICRO: Final = 1e6
 _REPEATED: Final = "repeated."
+_DROPPED: Final = "dropped."
 
 
 class Tally(msgspec.Struct):
@@ -211,7 +212,9 @@ class LettersPart(_Part):
     def write_batch(self, items: list[Cut]) -> None:
         """Write the dead letters of ticks, and count."""
         for cut in items:
-            self.tally.length = self.lines.write([dead_letter(r) for r in cut.rejected], self.tally.length)
+            received = when_text(int(time.time() * _MICRO))
+            letters = [dead_letter(refused, received) for refused in cut.rejected]
+            self.tally.length = self.lines.write(letters, self.tally.length)
             self._count(cut)
         self.told()
 
@@ -228,6 +231,8 @@ class LettersPart(_Part):
             self.tally.counts[name] = self.tally.counts.get(name, 0) + number
             if name.startswith(_REPEATED):
                 metrics.REPEATS.labels(stream=name.removeprefix(_REPEATED)).inc(number)
+            elif name.startswith(_DROPPED):
+                metrics.DROPPED.labels(reason=name.removeprefix(_DROPPED)).inc(number)
 
 
 class LettersSink(FixedPartitionedSink[Cut, bytes]):
@@ -245,9 +250,9 @@ class LettersSink(FixedPartitionedSink[Cut, bytes]):
         return LettersPart(self._path, self._tally_path, resume_state, self._tell)
 
 
-def dead_letter(rejected: Rejected) -> bytes:
-    """A refused record as one line: who sent it, why it was refused, the field, the digest, the bytes if they may be kept."""
-    plain = msgspec.to_builtins(rejected)
+def dead_letter(rejected: Rejected, received_ts: str) -> bytes:
+    """A refused record as one line: when, whose, why, the field, the digest, the bytes if they may be kept."""
+    plain = msgspec.to_builtins(rejected) | {"received_ts": received_ts}
     if plain.get("raw") is not None:
         plain["raw"] = rejected.raw.decode("utf-8", "replace") if rejected.raw else ""
     return json.dumps({k: v for k, v in plain.items() if v is not None}, sort_keys=True).encode()
