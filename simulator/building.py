@@ -29,10 +29,14 @@ def build_world(
     """Everything that is there before the first day.
 
     Raises:
-        SimulationError: too few people, or a scenario that sets what does not exist.
+        SimulationError: too few people or days, a seed below 0, or a scenario that sets what does not exist.
     """
     if people < FEWEST:
         raise SimulationError(f"{people} people are too few for a world; ask for {FEWEST} or more")
+    if days < 1:
+        raise SimulationError(f"a run of {days} days has nothing to tell; ask for one day or more")
+    if seed < 0:
+        raise SimulationError(f"the seed is {seed}; take 0 or a larger whole number")
     land, parameters = geography(), parameters_of(seed, scenario)
     calendar = Calendar(start, days)
     residents = settle(chance(seed, "inhabitants"), people, land, parameters)

@@ -1,8 +1,8 @@
 """Running a made-up world: day after day, to files, or as a stream at real or scaled time.
 
 A day is told by every mechanism in turn, then everything recorded before its end is written in the order of
-recording; what is recorded later waits. So memory holds a day, and a run of seven days is the beginning of a run of
-fourteen.
+recording; what is recorded later waits. So memory holds a day, and of ordinary life a run of seven days is the
+beginning of a run of fourteen.
 """
 
 import pkgutil
@@ -175,8 +175,12 @@ def stream(
     To growing NDJSON files in `out`, or (`out` None) to standard output: one stream when `only` names it, else all
     of them with a field `stream` in front. `speed` 0 does not wait.
     """
+    if only is not None and only not in STREAMS:
+        raise SimulationError(f"there is no stream {only!r}; there are: {', '.join(STREAMS)}")
     run = Simulation(people, days, seed, start, scenario)
     writer = run.writer(typed=False)
+    if out is not None:  # first, since a flow may start as soon as there are files to follow
+        _write_sources(out, run)
     carrier = _Lines(out, only, to if to is not None else sys.stdout.buffer)
     begin, first = now(), run.world.calendar.midnight(0)
     try:
@@ -204,9 +208,15 @@ def _write_apart(out: Path, run: Simulation) -> None:
         "parameters": {name: getattr(world.parameters, name) for name in spreads(Parameters)},
     }
     write_truth(out / "truth", run.diary, about)
-    # which legs each supplier reports: a flow that reads this folder has to know
-    told = "".join(f'[sources."{name}"]\nlegs = "{legs}"\n\n' for name, legs in sources(world.parameters).items())
-    (out / "sources.toml").write_text(told)
+    _write_sources(out, run)
+
+
+def _write_sources(out: Path, run: Simulation) -> None:
+    """Which legs each supplier reports: a flow that reads this folder has to know."""
+    out.mkdir(parents=True, exist_ok=True)
+    legs = sources(run.world.parameters)
+    told = "".join(f'[sources."{name}"]\nlegs = "{which}"\n\n' for name, which in legs.items())
+    (out / "sources.toml").write_text(told, encoding="utf-8")
 
 
 class _Lines:
@@ -298,14 +308,14 @@ def read_scenario(scenario: Scenario) -> Mapping[str, Any]:
         return {}
     if isinstance(scenario, Mapping):
         return scenario
-    path = Path(scenario)
-    shipped = Path(__file__).with_name("scenarios") / f"{scenario}.toml"
-    if not path.is_file() and shipped.exists():
+    path, folder = Path(scenario), Path(__file__).with_name("scenarios")
+    shipped = folder / f"{path.name}.toml"
+    if not path.is_file() and path.name == str(scenario) and shipped.exists():
         path = shipped
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        names = ", ".join(sorted(p.stem for p in shipped.parent.glob("*.toml")))
+        names = ", ".join(sorted(p.stem for p in folder.glob("*.toml")))
         raise SimulationError(f"no scenario {scenario}: name a TOML file, or one of {names}") from error
     except tomllib.TOMLDecodeError as error:
         raise SimulationError(f"{path} is not TOML ({error}); see docs/simulator.md") from error

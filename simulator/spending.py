@@ -76,6 +76,7 @@ class CardPayments:
         self, world: World, rng: np.random.Generator, diary: Diary, person: Ints, shop: Ints, ts: Ints
     ) -> None:
         """Pay in person: contactless below its limit, else by chip; a few are declined."""
+        shop = self._where_sent(world, person, shop, ts)
         known = shop >= 0
         person, shop, ts = person[known], shop[known], ts[known]
         n = len(person)
@@ -85,6 +86,17 @@ class CardPayments:
         diary.card(
             self._account(world, rng, person), shop, amount, ts, entry=entry, decline=_declined(world, rng, n)
         )
+
+    def _where_sent(self, world: World, person: Ints, shop: Ints, ts: Ints) -> Ints:
+        """Whoever has been sent elsewhere pays there, or in the next town that has a shop."""
+        cell = world.sent_to(person, ts)
+        away = np.flatnonzero((cell >= 0) & (shop >= 0))
+        towns = [world.nearest_inhabited(int(town)) for town in world.geography.cell_town[cell[away]]]
+        draw = mix(ts[away] + person[away]).astype(np.float64) / 2.0**64
+        there = self._local.pick_by(draw, np.asarray(towns, dtype=np.int64))
+        shop = shop.copy()
+        shop[away] = np.where(there >= 0, there, shop[away])
+        return shop
 
     def _amounts(self, rng: np.random.Generator, shop: Ints) -> Ints:
         mean = self._mean[shop]

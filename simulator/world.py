@@ -369,6 +369,12 @@ class World:
         from simulator.movement import cells_at
 
         cells = cells_at(self, self.plan(day), people, ts)
+        elsewhere = self.sent_to(people, ts)
+        return np.where(elsewhere >= 0, elsewhere, cells)
+
+    def sent_to(self, people: Ints, ts: Ints) -> Ints:
+        """The cells mechanisms have sent people to at these times (`send_away`), -1 = nowhere."""
+        cells = np.full(len(people), NONE, dtype=np.int64)
         if self._away:
             for place in np.flatnonzero(self._sent[people]):
                 for start, until, cell in self._away[int(people[place])]:
@@ -419,6 +425,10 @@ class World:
     def distance_km(self, town_from: int, town_to: int) -> float:
         """As the crow flies."""
         return self.geography.distance_km(town_from, town_to)
+
+    def nearest_inhabited(self, town: int) -> int:
+        """The inhabited town nearest to a town (itself when somebody lives there)."""
+        return int(self.inhabited[np.argmin(self.geography.distances(town)[self.inhabited])])
 
     def businesses_in(self, town: int, mcc: int | None = None) -> Ints:
         """The businesses of a town, of one merchant category or all."""

@@ -93,6 +93,14 @@ def simulate(
     own, which no flow reads.
     """
     first = _day(start)
+    if only is not None and not (live and str(out) == "-"):
+        raise ConsoleError("--only goes with --stream --out -: into a folder every stream is written.")
+    if str(out) == "-" and not live:
+        raise ConsoleError("--out - goes with --stream; without it a world is written into a folder.")
+    if messages is not None and plots is None:
+        raise ConsoleError("--messages goes with --report DIR: it is drawn there.")
+    if plots is not None and live:
+        raise ConsoleError("--report is drawn of a world that has been written: leave --stream out.")
     if live:
         _stream(people, days, seed, first, out, scenario, speed, only)
         return
@@ -152,8 +160,6 @@ def _stream(
     from simulator.simulation import stream as let_happen
 
     to_output = str(out) == "-"
-    if only is not None and not to_output:
-        raise ConsoleError("--only goes with --out -: to a folder every stream is written.")
     summary = let_happen(
         people, days, seed, first, None if to_output else out, speed=speed, scenario=scenario, only=only
     )

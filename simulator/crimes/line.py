@@ -10,6 +10,7 @@ import numpy as np
 
 from simulator.arrays import Flags, Floats, Ints
 from simulator.chance import lognormal
+from simulator.crimes.absences import take_away
 from simulator.crimes.cast import Cast
 from simulator.crimes.line_parameters import LineParameters
 from simulator.crimes.line_plan import Reign, biography
@@ -387,8 +388,18 @@ def _runners(
         phone = cast.phone(rng, day=0, age_days=float(rng.uniform(5, 300)), cell=home, smart=smart)
         stints = _stints(world, rng, p, place, reigns, addresses, market_cells, child=high < 18)
         friends = rng.choice(crowd, min(6, len(crowd)), replace=False)
+        _go_along(world, person, place, stints)
         found.append(Runner(phone, person, int(people.age[person]), home, friends, stints, smart))
     return found
+
+
+def _go_along(world: World, person: int, place: Setting, stints: list[Stint]) -> None:
+    """A runner's own phone and card are where the runner is."""
+    way = world.route(place.hub, place.market, 8) if place.external else np.empty(0, dtype=np.int64)
+    for stint in stints:
+        passing = way if stint.mode == "rail" else way[[0, -1]] if len(way) else way
+        stay = (stint.leaves, stint.arrives, stint.departs, stint.home)
+        take_away(world, person, stay, stint.cell, passing)
 
 
 def _stints(

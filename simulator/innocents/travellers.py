@@ -13,6 +13,7 @@ import numpy as np
 from simulator.arrays import HOUR, MINUTE, Ints
 from simulator.chance import lognormal
 from simulator.crimes import shops
+from simulator.crimes.absences import take_away
 from simulator.crimes.cases import Stage, Today, Truth
 from simulator.crimes.residents import Who
 from simulator.diary import Mechanism
@@ -72,6 +73,14 @@ def _far_town(stage: Stage[Any], rng: np.random.Generator, home: int, km: float)
         + 1e-12
     )
     return int(rng.choice(towns, p=weights / weights.sum()))
+
+
+def _go_along(world: World, person: int, case: Traveller) -> None:
+    """A traveller's everyday phone and card are where the traveller is."""
+    way = world.route(case.home, case.away, 8)
+    way = way if case.rail else way[[0, -1]]
+    for trip in case.trips:
+        take_away(world, person, (trip.leaves, trip.arrives, trip.departs, trip.home), case.away_cell, way)
 
 
 def where(case: Traveller, today: Today, times: Ints) -> Ints:
@@ -184,8 +193,10 @@ class Students(Innocents[Traveller]):
         home_cell = int(people.cell[person])
         phone = stage.cast.phone(rng, day=0, age_days=float(rng.uniform(20, 900)), cell=home_cell, owner=person, smart=True,
                                  prepaid=bool(rng.random() < p.prepaid), known=bool(rng.random() < 0.7))  # fmt: skip
-        return Traveller(id, -1.0, stage.days + 1.0, phone, int(people.account[person]), home, away, home_cell,
+        case = Traveller(id, -1.0, stage.days + 1.0, phone, int(people.account[person]), home, away, home_cell,
                          stage.cell(rng, away), friends, trips, bool(rng.random() < 0.85))  # fmt: skip
+        _go_along(stage.world, person, case)
+        return case
 
     def tell(self, case: Traveller, today: Today) -> None:
         """Trains, talk, and small sums between friends."""
@@ -240,8 +251,10 @@ class ShiftWorkers(Innocents[Traveller]):
         home_cell = int(people.cell[person])
         phone = stage.cast.phone(rng, day=0, age_days=float(rng.uniform(20, 1_200)), cell=home_cell, owner=person, smart=True,
                                  prepaid=bool(rng.random() < p.prepaid), known=bool(rng.random() < 0.7))  # fmt: skip
-        return Traveller(id, -1.0, stage.days + 1.0, phone, int(people.account[person]), home, away, home_cell,
+        case = Traveller(id, -1.0, stage.days + 1.0, phone, int(people.account[person]), home, away, home_cell,
                          stage.cell(rng, away), friends, trips, bool(rng.random() < p.rail))  # fmt: skip
+        _go_along(stage.world, person, case)
+        return case
 
     def tell(self, case: Traveller, today: Today) -> None:
         """The way to work and back, and talk."""
