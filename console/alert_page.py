@@ -63,8 +63,7 @@ def parts(alert: Alert, about: About, history: Sequence[Happening]) -> Iterator[
         f"Why (an assessment: score {alert.score:.2f}, alerts from {alert.assessment.threshold:.2f})",
         _why(alert, about),
     )
-    if alert.assessment.counterfactual:
-        yield _section("What would not have alerted", [_counterfactual(alert, about)])
+    yield _section("What would not have alerted", [_counterfactual(alert, about)])
     yield _section("What was seen (facts)", _facts(alert))
     yield _section("Where it goes", _where(alert))
     if about.innocent:
@@ -146,7 +145,7 @@ def _why(alert: Alert, about: About) -> Table | Text:
 def _counterfactual(alert: Alert, about: About) -> str:
     change = alert.assessment.counterfactual
     if change is None:
-        return ""
+        return "no change of one value alone: it is several signals together"
     if change.words:
         return change.words
     unit = about.unit_of(change.feature)

@@ -41,6 +41,11 @@ def say_json(plain: object) -> None:
     sys.stdout.write(msgspec.json.encode(plain, order="sorted").decode() + "\n")
 
 
+def say_line(raw: bytes) -> None:
+    """One line that is JSON already."""
+    sys.stdout.write(raw.decode() + "\n")
+
+
 def say_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str | None = None) -> None:
     """A table for a person, or the same as lines with tabs for a pipe."""
     if not sys.stdout.isatty():

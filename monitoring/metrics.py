@@ -79,6 +79,9 @@ def _histogram(name: str, words: str, *labels: str, buckets: tuple[float, ...]) 
 # What came in
 EVENTS: Final = _counter("events", "Records accepted from the inputs", "stream")
 REFUSED: Final = _counter("refused_events", "Records refused at the door, by reason", "stream", "reason")
+DROPPED: Final = _counter(
+    "dropped_events", "Records dropped because no lawful basis covers them, by reason", "reason"
+)
 REPEATS: Final = _counter(
     "repeated_events", "Records dropped because their source sent them before", "stream"
 )
@@ -130,7 +133,6 @@ MODEL: Final = _gauge(
     over="livemax",
 )
 SCORED: Final = _counter("scored_rows", "Rows that passed a detector's gate and were scored", "detector")
-LEARNED: Final = _counter("learned_labels", "Labels a detector's model has learned from", "detector")
 
 # Whether it runs
 READY: Final = _gauge(

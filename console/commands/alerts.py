@@ -4,14 +4,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from alerts.record import Alert, to_plain, when_text
+from alerts.record import Alert, to_cloudevent, to_plain, when_text
 from console import alert_page, wording
 from console.alert_page import About, Happening
 from console.commands.campuses import known_campus
 from console.commands.detectors import units
 from console.errors import ConsoleError
 from console.options import By, Data, Json, Store
-from console.output import band, hint, say_json, say_table, screen
+from console.output import band, hint, say_json, say_line, say_table, screen
 from console.people import named
 from console.store import open_store
 from console.teaching import Example
@@ -27,6 +27,7 @@ LIST_EXAMPLES: Final = (
         "everything ever said about one number's token",
     ),
     Example("linewatch alerts --json", "all of them for a program, one JSON object a line"),
+    Example("linewatch alerts --status any --cloudevents", "the same as CloudEvents 1.0, for another system"),
 )
 ONE_EXAMPLES: Final = (
     Example("linewatch alert 3f2a", "the whole of one alert; the first digits of its id are enough"),
@@ -69,6 +70,9 @@ def alerts(
     store: Store = None,
     data: Data = None,
     json: Json = False,
+    cloudevents: Annotated[
+        bool, typer.Option("--cloudevents", help="Print CloudEvents 1.0, one a line; data is the alert.")
+    ] = False,
 ) -> None:
     """List alerts, the most urgent first.
 
@@ -91,6 +95,10 @@ def alerts(
         token = _hex(subject)
         found = tuple(each for each in found if any(one.token == token for one in each.subjects))
     total, found = len(found), found[:limit]
+    if cloudevents:
+        for each in found:
+            say_line(to_cloudevent(each))
+        return
     if json:
         for each in found:
             say_json(to_plain(each))

@@ -20,6 +20,15 @@ def test_the_queue_has_the_child_first(run, desk: str, two_alerts: tuple[Alert, 
     assert "£850.00" in second
 
 
+def test_another_system_gets_cloudevents(run, desk: str, two_alerts: tuple[Alert, Alert]) -> None:
+    said = run("alerts", "--store", desk, "--cloudevents")
+    events = [json.loads(line) for line in said.out.splitlines()]
+    assert {each["data"]["alert_id"] for each in events} == {alert.alert_id for alert in two_alerts}
+    for event in events:
+        assert (event["specversion"], event["type"]) == ("1.0", "linewatch.alert.v1")
+        assert event["id"] == f"{event['subject']}.{event['data']['revision']}"
+
+
 def test_a_campus_sees_its_own_and_with_copied_what_it_is_told_of(
     run, desk: str, two_alerts: tuple[Alert, Alert]
 ) -> None:
