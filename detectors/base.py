@@ -59,6 +59,7 @@ class Detector:
     facts: ClassVar[tuple[str, ...]] = ()  # joined columns that are told beside the signals
     place: ClassVar[str] = ""  # the joined column that says where the subject lives
     active: ClassVar[str] = ""  # and the one that says where it is active
+    seen: ClassVar[str] = ""  # and where it is seen most, for when neither is known
     quiet_hours: ClassVar[int] = 48
     possible_victim: ClassVar[bool] = False  # its subjects may themselves be exploited
     misses: ClassVar[str]
@@ -83,8 +84,13 @@ class Detector:
     def needs(cls) -> tuple[str, ...]:
         """The joined columns it uses, in order, each once."""
         named = [s.feature for s in cls.signals] + list(cls.gate.meta.root_names()) + list(cls.facts)
-        named += [c for c in (cls.place, cls.active) if c]
+        named += cls.places()
         return tuple(dict.fromkeys(named))
+
+    @classmethod
+    def places(cls) -> list[str]:
+        """The joined columns that say where the subject is: for the alert's way, and no facts about what was done."""
+        return [column for column in (cls.place, cls.active, cls.seen) if column]
 
     @classmethod
     def scorecard(cls) -> Scorecard:

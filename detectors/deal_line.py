@@ -57,6 +57,7 @@ class DealLine(Detector):
     facts = ("texted_1h", "bursts_24h", "answered_1h", "callers_24h", "contacts_7d", "contacts_force_share")
     place = "home_force"
     active = "contacts_force"
+    seen = "seen_force"
     quiet_hours = 72
     possible_victim = True
     misses = (

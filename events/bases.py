@@ -126,7 +126,9 @@ def _basis_of(entry: Any) -> LawfulBasis:
     name = entry.get("reference", "without a reference")
     unknown = set(entry) - {"reference", "instrument", "purpose", "scope", "expires_at", "keep_refused"}
     scope = entry.get("scope", {})
-    unknown |= set(scope) - {"streams", "sources", "forces", "from", "to"} if isinstance(scope, dict) else {"scope"}
+    unknown |= (
+        set(scope) - {"streams", "sources", "forces", "from", "to"} if isinstance(scope, dict) else {"scope"}
+    )
     if unknown:
         raise EventError(f"The lawful basis {name} has what no basis has: {', '.join(sorted(unknown))}.")
     strange = set(scope.get("streams", ())) - set(STREAMS)
@@ -158,4 +160,6 @@ def _instant(name: str, value: Any) -> int | None:
         return (value - EPOCH) // MICROSECOND
     if isinstance(value, date) and not isinstance(value, datetime):
         return (datetime(value.year, value.month, value.day, tzinfo=UTC) - EPOCH) // MICROSECOND
-    raise EventError(f"The lawful basis {name} has {value!r} for a time: write a date, or a time with an offset.")
+    raise EventError(
+        f"The lawful basis {name} has {value!r} for a time: write a date, or a time with an offset."
+    )

@@ -58,7 +58,9 @@ COUNTRIES[[code for code in phonenumbers.COUNTRY_CODE_TO_REGION_CODE if code < 1
 COUNTRIES[TEST_COUNTRY] = True
 
 THREE_DIGIT_MNC: Final[NDArray[np.bool_]] = np.zeros(1000, np.bool_)
-THREE_DIGIT_MNC[[302, *range(310, 317), 334, 338, 342, 344, 346, 348, 352, 354, 356, 358, 360, 365, 366, 376]] = True
+THREE_DIGIT_MNC[
+    [302, *range(310, 317), 334, 338, 342, 344, 346, 348, 352, 354, 356, 358, 360, 365, 366, 376]
+] = True
 THREE_DIGIT_MNC[[405, 708, 714, 722, 732, 738, 748, 750]] = True
 """Country codes whose networks have three digits (ITU-T E.212 assignments, North America's plan and a few more)."""
 

@@ -484,7 +484,12 @@ def fields(stream: str) -> tuple[Field, ...]:
     record = RECORDS[stream]
     hints = get_type_hints(record, include_extras=True)
     return tuple(
-        Field(info.encode_name, info.name, hints[info.name].__metadata__[0], info.encode_name in REQUIRED[stream])
+        Field(
+            info.encode_name,
+            info.name,
+            hints[info.name].__metadata__[0],
+            info.encode_name in REQUIRED[stream],
+        )
         for info in msgspec.structs.fields(record)
     )
 

@@ -468,9 +468,7 @@ class RawColumns:
         self.odd: NDArray[np.bool_] = np.zeros(height, np.bool_)
         self._here: dict[str, NDArray[np.bool_]] = {}
 
-    def set_text(
-        self, name: str, spans: Spans, here: NDArray[np.bool_], *, blanks: bool = False
-    ) -> None:
+    def set_text(self, name: str, spans: Spans, here: NDArray[np.bool_], *, blanks: bool = False) -> None:
         """Sets a column of texts and which rows have one; an empty text is one only where `blanks` are told apart."""
         self.texts[name] = spans
         self._here[name] = here if blanks else here & (spans.places & LENGTH_MASK != 0)
@@ -599,7 +597,9 @@ def read_row(stream: str, row: dict[str, Any]) -> dict[str, Any] | Refusal:
         if _holds_content(row.get("ext")):
             return Refusal("content", "$.ext")
     if isinstance(row.get("ext"), str):
-        row = {name: value for name, value in row.items() if name != "ext"}  # JSON in a text, as some writers do
+        row = {
+            name: value for name, value in row.items() if name != "ext"
+        }  # JSON in a text, as some writers do
     try:
         record = msgspec.convert(row, contract.RECORDS[stream])
     except (msgspec.ValidationError, UnicodeError, RecursionError) as error:
@@ -796,9 +796,7 @@ def _judge_texts(buffer: Any, offsets: Any, places: Any, odd: Any) -> None:
     for i in range(places.size):
         start, stop = offsets[i], offsets[i + 1]
         places[i] = (start << LENGTH_BITS) | min(stop - start, MAX_LENGTH - 1)
-        if stop - start >= MAX_LENGTH or (
-            stop > start and (buffer[start] <= 32 or buffer[stop - 1] <= 32)
-        ):
+        if stop - start >= MAX_LENGTH or (stop > start and (buffer[start] <= 32 or buffer[stop - 1] <= 32)):
             odd[i] = True
             continue
         for k in range(start, stop):

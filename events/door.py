@@ -44,7 +44,19 @@ INTERNAL: Final = ("repeat_hi", "repeat_lo", "place")
 """Columns of a decoded frame that go no further than the sequencer."""
 
 _ROTATED: Final = frozenset(
-    ("account", "party", "number", "sim", "card_sim", "handset", "cell", "device", "terminal", "merchant", "card")
+    (
+        "account",
+        "party",
+        "number",
+        "sim",
+        "card_sim",
+        "handset",
+        "cell",
+        "device",
+        "terminal",
+        "merchant",
+        "card",
+    )
     + ("address",)
 )
 _ONE_BY_ONE: Final = frozenset(("labels", "links", "watch", "control"))
@@ -101,7 +113,9 @@ class Door:
         `default_basis` is the basis of records that name none and whose source declares none.
         """
         if not 0 < max_line < decode.MAX_LENGTH:
-            raise EventError(f"A longest line of {max_line} bytes is not usable: choose 1 to {decode.MAX_LENGTH - 1}.")
+            raise EventError(
+                f"A longest line of {max_line} bytes is not usable: choose 1 to {decode.MAX_LENGTH - 1}."
+            )
         self._keys = keys
         self._bases = bases
         self._sources = {source.name: source for source in sources}
@@ -425,7 +439,9 @@ class Door:
             out["about_kind"] = pl.Series([kind for kind, _ in mentions], dtype=pl.String)
             ids = ["" if token else rest for token, (_, rest) in zip(tokened, mentions, strict=True)]
             out["about_id"] = pl.Series(ids, dtype=pl.String)
-            self._add_named("about", [m if t else ("", "") for t, m in zip(tokened, mentions, strict=True)], out)
+            self._add_named(
+                "about", [m if t else ("", "") for t, m in zip(tokened, mentions, strict=True)], out
+            )
         elif raw.stream == "links":
             for side in ("a", "b"):
                 mentions = [_split(_text(raw.texts[side], row)) for row in range(raw.height)]
@@ -518,7 +534,9 @@ class _Groups:
         if not raw.has(name):
             if over is None or over.only is not None:
                 return cls(raw.height, default, None)
-            return cls(raw.height, None, over.series().replace({text: lookup(text) for text, _ in over.groups()}))
+            return cls(
+                raw.height, None, over.series().replace({text: lookup(text) for text, _ in over.groups()})
+            )
         given = judge.texts(raw.texts[name], raw.here(name))
         other = pl.repeat(default, raw.height, eager=True)
         if over is not None and over.only is None:
@@ -629,7 +647,9 @@ def _lean(stream: str, frame: pl.DataFrame) -> pl.DataFrame:
 def _joined(stream: str, parts: list[pl.DataFrame]) -> pl.DataFrame:
     """The rows read whole and those read alone, in the order of the chunk."""
     if not parts:
-        return pl.DataFrame(schema=COMMON | {"repeat_hi": pl.UInt64, "repeat_lo": pl.UInt64, "place": pl.Int64})
+        return pl.DataFrame(
+            schema=COMMON | {"repeat_hi": pl.UInt64, "repeat_lo": pl.UInt64, "place": pl.Int64}
+        )
     if len(parts) == 1:
         return parts[0]
     both = pl.concat(parts, how="diagonal")

@@ -27,7 +27,9 @@ def _digest() -> str:
         text = path.read_bytes()
         if b"import njit" in text:
             sources.add(path)
-            sources |= {_HOUSE / f"{name.decode().replace('.', '/')}.py" for name in _TAKES_FROM.findall(text)}
+            sources |= {
+                _HOUSE / f"{name.decode().replace('.', '/')}.py" for name in _TAKES_FROM.findall(text)
+            }
     found = hashlib.blake2b(numba.__version__.encode(), digest_size=8)
     for path in sorted(source for source in sources if source.is_file()):
         found.update(path.relative_to(_HOUSE).as_posix().encode())
@@ -46,7 +48,9 @@ def _folder() -> Path:
 def _keep_in(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError:  # a home that cannot be written: compiled code lives as long as the machine's temporary files
+    except (
+        OSError
+    ):  # a home that cannot be written: compiled code lives as long as the machine's temporary files
         folder = Path(tempfile.gettempdir()) / f"linewatch-{os.getuid()}" / folder.name
         folder.mkdir(parents=True, exist_ok=True)
     numba.config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]

@@ -25,7 +25,14 @@ _ACCEPTED: Final = code_of(STATUSES, "accepted")
 _ROLES: Final = ("payer_account", "payee_account")
 
 ENTRY: Final = np.dtype(
-    [("hi", "<u8"), ("lo", "<u8"), ("when", "<u4"), ("accounts", "<u8", 4), ("amount", "<f8"), ("taken", "u1")]
+    [
+        ("hi", "<u8"),
+        ("lo", "<u8"),
+        ("when", "<u4"),
+        ("accounts", "<u8", 4),
+        ("amount", "<f8"),
+        ("taken", "u1"),
+    ]
 )
 """A remembered payment as `changes` gives it; hi = lo = 0 says what the newest `recorded_ts` was."""
 _BESIDE: Final = (np.dtype(("<u8", 4)), np.dtype("<f8"), np.dtype("u1"))
@@ -131,7 +138,10 @@ class Legs:
 
     def take(self, frame: pl.DataFrame) -> Taken:
         """The frame (payments, rows in the one order) with its legs taken."""
-        read = {name: column(frame, "payments", name).to_numpy() for name in ("recorded_ts", "status", "amount_minor")}
+        read = {
+            name: column(frame, "payments", name).to_numpy()
+            for name in ("recorded_ts", "status", "amount_minor")
+        }
         halves = [column(frame, "payments", f"{role}_{half}") for role in _ROLES for half in ("hi", "lo")]
         accounts = np.stack([half.to_numpy() for half in halves], axis=1)
         before = self._clock.floor

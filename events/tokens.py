@@ -46,6 +46,7 @@ _IV: Final = np.array(
 )  # fmt: skip
 """RFC 7693 section 2.6."""
 
+
 @njit(cache=True, nogil=True, inline="always")
 def _turn(x: Any, by: int) -> Any:
     return (x >> np.uint64(by)) | (x << np.uint64(64 - by))
@@ -116,7 +117,9 @@ def compress(h: Words64, words: Words64, at: int, counted: int, last: bool) -> N
 
 @njit(cache=True, nogil=True, inline="always")
 def _big_endian(x: Any) -> Any:
-    x = ((x & np.uint64(0x00FF00FF00FF00FF)) << np.uint64(8)) | ((x >> np.uint64(8)) & np.uint64(0x00FF00FF00FF00FF))
+    x = ((x & np.uint64(0x00FF00FF00FF00FF)) << np.uint64(8)) | (
+        (x >> np.uint64(8)) & np.uint64(0x00FF00FF00FF00FF)
+    )
     x = ((x & np.uint64(0x0000FFFF0000FFFF)) << np.uint64(16)) | (
         (x >> np.uint64(16)) & np.uint64(0x0000FFFF0000FFFF)
     )
@@ -159,7 +162,9 @@ class Key(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         if not 16 <= len(self.secret) <= 64:
-            raise EventError(f"Token key {self.id!r} has {len(self.secret)} bytes: give it 16 to 64 random bytes.")
+            raise EventError(
+                f"Token key {self.id!r} has {len(self.secret)} bytes: give it 16 to 64 random bytes."
+            )
         if not re.fullmatch(r"[a-z0-9]{1,16}", self.id):
             raise EventError(f"The token key's id {self.id!r} is not usable: choose 1 to 16 of a-z and 0-9.")
 
@@ -374,7 +379,9 @@ def hash_column(
     for i in range(spans.size):
         if not here[i]:
             continue
-        size, kind, country = write_form(shape, raw, spans[i] >> LENGTH_BITS, spans[i] & LENGTH_MASK, scratch, at)
+        size, kind, country = write_form(
+            shape, raw, spans[i] >> LENGTH_BITS, spans[i] & LENGTH_MASK, scratch, at
+        )
         if kinds.size:
             kinds[i] = kind
             countries[i] = country

@@ -198,7 +198,7 @@ service_share_7d = number.ratio(
 )
 data_7d = data.total("data_7d", within="7d", every="1d", words="data used in a week", unit="bytes")
 sim_age = said.age("sim_age", BORN, words="age of the SIM")
-prepaid = said.known("prepaid", PREPAID, words="prepaid")
+prepaid = said.known("prepaid", PREPAID, words="prepaid SIM (1 yes, 0 no)")
 handsets_7d = said.distinct(
     "handsets_7d", "device", within="7d", every="1d", words="different handsets used in a week"
 )

@@ -125,7 +125,7 @@ class Scorer:
                 duration(features[name].within) if features[name].within else None,
             )
             for name, column in self.told.items()
-            if name not in (detector.place, detector.active)
+            if name not in detector.places()
         ]
 
     def obey(self, rule: Rule) -> None:
@@ -392,8 +392,13 @@ class SecondPass:
         usually = {s.feature: float(usual[c]) for s, c in zip(detector.signals, scorer.columns, strict=True)}
         contributions = scorer.card.contributions(values)
         minor = subject.category == "possible_victim"
-        home = _code(joined[scorer.told[detector.place]]) if detector.place else 0
-        active = _code(joined[scorer.told[detector.active]]) if detector.active else 0
+        home, active, seen = (
+            _code(joined[scorer.told[column]]) if column else 0
+            for column in (detector.place, detector.active, detector.seen)
+        )
+        home = home or int(row["home"])
+        if not home and not active:  # better a campus that may pass it on than nobody
+            active = seen or int(row["force"])
         return Fire(
             seq=int(row["seq"]),
             ts=ts,
@@ -423,7 +428,7 @@ class SecondPass:
             features=values,
             usual={name: value for name, value in usually.items() if not math.isnan(value)},
             counterfactual=_counterfactual(scorer, values),
-            home_force=home or int(row["home"]),
+            home_force=home,
             active_forces=((active, 1.0),) if active else (),
             current_force=int(row["force"]),
             minor=minor,

@@ -12,6 +12,7 @@ import io
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import IO, Any, Final, cast
 
@@ -24,7 +25,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from events.importing.errors import SourceError
-from events.importing.maps import ROW, ImportMap, Reader, nearest
+from events.importing.maps import ROW, ImportMap, Reader
 
 BATCH_ROWS: Final = 131_072
 BLOCK_BYTES: Final = 8 * 1024 * 1024
@@ -127,12 +128,17 @@ def _columns(path: Path, wanted: ImportMap, there: list[str]) -> list[str]:
     needs = wanted.needs()
     missing = sorted(needs - set(there))
     if missing:
-        hints = ", ".join(f"{name!r} ({nearest(name, there)})" for name in missing)
         raise SourceError(
-            f"{path.name} has no column {hints}. Its columns: {', '.join(map(repr, there))}. "
+            f"{path.name} has no column {_with_hints(missing, there)}. Its columns: {', '.join(map(repr, there))}. "
             "Change the map, or give a file of the kind it was written for"
         )
     return [name for name in there if name in needs]
+
+
+def _with_hints(missing: list[str], there: list[str]) -> str:
+    """Each missing name, with the one of those there that it may have been."""
+    close = {name: get_close_matches(name, there, n=1, cutoff=0.6) for name in missing}
+    return ", ".join(f"{n!r} (did you mean {close[n][0]!r}?)" if close[n] else repr(n) for n in missing)
 
 
 def _numbered(frame: pl.DataFrame, first: int) -> pl.DataFrame:

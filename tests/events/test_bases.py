@@ -83,7 +83,10 @@ def test_raw_bytes_are_kept_only_under_a_basis_that_says_so() -> None:
         ('[[basis]]\nreference = "a"\ninstrument = "i"', "has no purpose"),
         ('[[basis]]\nreference = "a"\ninstrument = "i"\npurpose = "p"\nexpire = 3', "expire"),
         ('[[basis]]\nreference = "a"\ninstrument = "i"\npurpose = "p"\nexpires_at = 3', "write a date"),
-        ('[[basis]]\nreference = "a"\ninstrument = "i"\npurpose = "p"\nexpires_at = 2026-01-01T00:00:00', "offset"),
+        (
+            '[[basis]]\nreference = "a"\ninstrument = "i"\npurpose = "p"\nexpires_at = 2026-01-01T00:00:00',
+            "offset",
+        ),
         ('[[basis]]\nreference = "a"\ninstrument = "i"\npurpose = "p"\nscope = {streams = ["mail"]}', "mail"),
         ('[[basis]]\nreference = "a"\ninstrument = "i"\npurpose = "p"\nscope = 3', "scope"),
     ],

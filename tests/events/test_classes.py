@@ -87,7 +87,8 @@ def test_a_sim_names_its_home_network(imsi: str, network: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("imei", "tac"), [("001234567890123", 123456), ("99-123456-789012", 99123456), ("1234", 0), ("no imei", 0)]
+    ("imei", "tac"),
+    [("001234567890123", 123456), ("99-123456-789012", 99123456), ("1234", 0), ("no imei", 0)],
 )
 def test_a_handset_names_its_type(imei: str, tac: int) -> None:
     assert judge.handset_types(spans_of([imei]), np.ones(1, np.bool_)).tolist() == [tac]
@@ -130,7 +131,9 @@ def test_numbers_of_one_block_share_their_prefix() -> None:
     assert one == other != far
 
 
-@pytest.mark.parametrize("reference", ["465858-9f31ab", "465858", "abc123-9f31", "4658589f31", "465858 9f31", ""])
+@pytest.mark.parametrize(
+    "reference", ["465858-9f31ab", "465858", "abc123-9f31", "4658589f31", "465858 9f31", ""]
+)
 def test_a_card_reference_gives_the_token_of_its_issuer(reference: str) -> None:
     issuer = classes.card_issuer(reference)
     expected = (0, 0) if issuer is None else tokens.hash_text(KEY, "card", issuer)

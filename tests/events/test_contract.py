@@ -63,7 +63,9 @@ def test_what_is_no_instant_is_refused(text: str, reason: str) -> None:
     assert contract.Time().refuse(text) == reason
 
 
-@pytest.mark.parametrize("text", ["2026-01-02t03:04:05z", "2026-01-02 03:04:05Z", "2026-01-02T04:04:05.000000999+01:00"])
+@pytest.mark.parametrize(
+    "text", ["2026-01-02t03:04:05z", "2026-01-02 03:04:05Z", "2026-01-02T04:04:05.000000999+01:00"]
+)
 def test_unusual_ways_of_writing_an_instant_are_read(text: str) -> None:
     assert contract.read_time(text) == contract.read_time("2026-01-02T03:04:05Z")
 

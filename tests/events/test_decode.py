@@ -47,7 +47,9 @@ def assert_says_the_same(stream: str, line: bytes) -> bool:
         if value is not None and (value != "" or blank) and field.rule.json not in ("map", "list", "any"):
             expected[field.name] = value
     assert held(read.columns, 0) == expected
-    assert not isinstance(decode.read_line(stream, line, LONGEST), Refusal) or not _is_json_fault(stream, line)
+    assert not isinstance(decode.read_line(stream, line, LONGEST), Refusal) or not _is_json_fault(
+        stream, line
+    )
     return True
 
 
@@ -70,7 +72,11 @@ typed = {
 }  # fmt: skip
 objects = st.fixed_dictionaries(
     {}, optional={field.name: typed[field.rule.json] | st.none() for field in contract.fields("telecoms")}
-).flatmap(lambda known: st.dictionaries(st.text(max_size=7), json_values, max_size=2).map(lambda more: {**more, **known}))
+).flatmap(
+    lambda known: st.dictionaries(st.text(max_size=7), json_values, max_size=2).map(
+        lambda more: {**more, **known}
+    )
+)
 
 
 @exact
@@ -157,7 +163,9 @@ def test_a_chunk_of_nothing_has_no_rows(chunk: bytes) -> None:
 
 
 def test_the_innards_of_ext_are_skipped_however_nested() -> None:
-    line = json.dumps({"event_id": "a", "ext": {"a": [1, {"b": None, "c": [[], {}]}], "d": "x"}, "force": "E23000001"})
+    line = json.dumps(
+        {"event_id": "a", "ext": {"a": [1, {"b": None, "c": [[], {}]}], "d": "x"}, "force": "E23000001"}
+    )
     assert assert_says_the_same("payments", line.encode())
 
 
@@ -209,7 +217,10 @@ def test_parquet_columns_that_only_look_different_are_taken() -> None:
     )
     columns = decode.scan_rows("payments", decode.conform("payments", frame))
     assert not columns.odd.any()
-    assert [held(columns, row) for row in range(2)] == [{"amount_minor": 1, "lat": 51.0, "rail": "fps"}, {"lon": 0.5}]
+    assert [held(columns, row) for row in range(2)] == [
+        {"amount_minor": 1, "lat": 51.0, "rail": "fps"},
+        {"lon": 0.5},
+    ]
 
 
 def test_parquet_values_of_another_type_are_set_aside() -> None:

@@ -131,7 +131,17 @@ def test_an_address_of_version_six_has_its_network() -> None:
 
 @pytest.mark.parametrize(
     ("reference", "kind"),
-    [("", 1), ("  ", 1), ("🙂", 2), ("❤️ ☕", 2), ("rent", 3), ("café", 3), ("rent 🙂", 4), ("two words", 4), (None, None)],
+    [
+        ("", 1),
+        ("  ", 1),
+        ("🙂", 2),
+        ("❤️ ☕", 2),
+        ("rent", 3),
+        ("café", 3),
+        ("rent 🙂", 4),
+        ("two words", 4),
+        (None, None),
+    ],
 )
 def test_a_reference_is_reduced_to_its_kind(reference: str | None, kind: int | None) -> None:
     for escaped in (True, False):
@@ -153,7 +163,12 @@ def test_labels_links_watch_and_control_come_out_with_what_they_name() -> None:
     assert list(zip(labels["about_hi"], labels["about_lo"], strict=True)) == [
         (0, 0), token("number", "+447700900001"), (5, 6),
     ]  # fmt: skip
-    link = base | {"a": "imei:001234561234567", "b": "party:77", "kind": "uses", "from": "2026-01-01T00:00:00Z"}
+    link = base | {
+        "a": "imei:001234561234567",
+        "b": "party:77",
+        "kind": "uses",
+        "from": "2026-01-01T00:00:00Z",
+    }
     row = decoded("links", link).frame.row(0, named=True)
     assert (row["a_kind"], row["b_kind"]) == (code_of(TOKEN_KINDS, "handset"), code_of(TOKEN_KINDS, "party"))
     assert (row["a_hi"], row["a_lo"]) == token("handset", "00123456123456")
@@ -182,10 +197,22 @@ def test_a_frame_has_the_schema_of_its_stream(stream: str) -> None:
 
 
 def test_no_raw_identifier_survives_the_door() -> None:
-    secrets = ["12345678", "87654321", "7700900001", "device-one", "192.0.2", "9f31ab", "rent", "0123456789", "123456123"]
+    secrets = [
+        "12345678",
+        "87654321",
+        "7700900001",
+        "device-one",
+        "192.0.2",
+        "9f31ab",
+        "rent",
+        "0123456789",
+        "123456123",
+    ]
     found = decoded("payments", PAYMENT), decoded("telecoms", CALL)
     printed = "".join(one.frame.write_json() for one in found)
-    numbers = {value for one in found for row in one.frame.rows() for value in row if isinstance(value, int | float)}
+    numbers = {
+        value for one in found for row in one.frame.rows() for value in row if isinstance(value, int | float)
+    }
     assert not [secret for secret in secrets if secret in printed.replace("2026", "")]
     assert 7700900001 not in numbers
 
@@ -193,7 +220,9 @@ def test_no_raw_identifier_survives_the_door() -> None:
 def test_while_a_key_is_rotated_entities_come_under_both_keys() -> None:
     row = decoded("payments", PAYMENT, keys=KeyRing(KEY, OLD)).frame.row(0, named=True)
     assert (row["payer_account_hi"], row["payer_account_lo"]) == token("account", "00000112345678")
-    assert (row["payer_account_prev_hi"], row["payer_account_prev_lo"]) == token("account", "00000112345678", OLD)
+    assert (row["payer_account_prev_hi"], row["payer_account_prev_lo"]) == token(
+        "account", "00000112345678", OLD
+    )
     assert "ip_prev_hi" not in row
     link = {"event_id": "x", "ts": PAYMENT["ts"], "a": "party:1", "b": "number:+447700900001", "kind": "uses"}
     row = decoded("links", link, keys=KeyRing(KEY, OLD)).frame.row(0, named=True)
@@ -222,7 +251,9 @@ def test_repeats_are_known_by_stream_source_and_id_alone() -> None:
 
 # --- one way of reading or another, cut here or there ---
 
-texts = st.sampled_from(["", " ", "00000112345678", "07700 900123", "é", "a" * 70, "x" * 300, "🙂", "withheld", "1-2"])
+texts = st.sampled_from(
+    ["", " ", "00000112345678", "07700 900123", "é", "a" * 70, "x" * 300, "🙂", "withheld", "1-2"]
+)
 instants = st.sampled_from(
     ["2026-01-02T03:04:05Z", "2026-01-02T03:04:05.1234567+01:00", "2026-01-02t03:04:05z", "2026-01-02T03:04:05", "1980-01-01T00:00:00Z",
      "2190-01-01T00:00:00Z", "2026-02-29T00:00:00Z", "2024-02-29T23:59:60Z", "2026-01-05T00:00:00-00:00", "", "now", 5]
@@ -251,7 +282,9 @@ def loose(field: contract.Field) -> st.SearchStrategy[Any]:
     if isinstance(rule, contract.Mcc | contract.Plmn):
         return st.sampled_from(["5411", "541", "23415", "234-15", "310410", "", None])
     if isinstance(rule, contract.Mention):
-        return st.sampled_from(["number:07700900001", "account:1", "number:", "shoe:9", "party:é", "alert:x", None])
+        return st.sampled_from(
+            ["number:07700900001", "account:1", "number:", "shoe:9", "party:é", "alert:x", None]
+        )
     if isinstance(rule, contract.Ignored):
         return st.sampled_from([None, {}, {"a": [1]}, [], 5, {"text": "x"}])
     if isinstance(rule, contract.Card):
@@ -262,7 +295,9 @@ def loose(field: contract.Field) -> st.SearchStrategy[Any]:
 def records_of(stream: str) -> st.SearchStrategy[dict[str, Any]]:
     good = {"payments": PAYMENT, "telecoms": CALL}.get(stream, {})
     few = st.lists(st.sampled_from(contract.fields(stream)), max_size=4, unique_by=lambda field: field.name)
-    changes = few.flatmap(lambda fields: st.fixed_dictionaries({field.name: loose(field) for field in fields}))
+    changes = few.flatmap(
+        lambda fields: st.fixed_dictionaries({field.name: loose(field) for field in fields})
+    )
     return changes.map(lambda changed: good | changed)
 
 
@@ -324,7 +359,11 @@ def _absent(value: Any, absent: tuple[Any, ...]) -> bool:
 
 @pytest.mark.parametrize(("stream", "record"), [("payments", PAYMENT), ("telecoms", CALL)])
 def test_parquet_rows_and_json_lines_give_the_same_frame(stream: str, record: dict[str, Any]) -> None:
-    other = record | {"event_id": "second", "ts": "2026-03-01T00:00:00Z", "recorded_ts": "2026-03-01T00:00:09Z"}
+    other = record | {
+        "event_id": "second",
+        "ts": "2026-03-01T00:00:00Z",
+        "recorded_ts": "2026-03-01T00:00:09Z",
+    }
     frame = pl.DataFrame([record, other], infer_schema_length=None).with_columns(
         pl.col("ts", "recorded_ts").str.to_datetime(time_zone="UTC", time_unit="us", format="%+")
     )
@@ -343,7 +382,9 @@ def test_parquet_rows_that_cannot_be_taken_say_why() -> None:
     frame = pl.DataFrame(
         {"event_id": ["a", "b", "c"], "ts": pl.Series(["2026-01-01T00:00:00"] * 3).str.to_datetime(), "rail": ["fps"] * 3}
     )  # fmt: skip
-    assert [r.reason for r in door().decode("payments", frame, source="bank", where=HERE).rejected] == ["no_offset"] * 3
+    assert [r.reason for r in door().decode("payments", frame, source="bank", where=HERE).rejected] == [
+        "no_offset"
+    ] * 3
     zoned = frame.with_columns(pl.col("ts").dt.replace_time_zone("Europe/London"), amount_minor=pl.lit("5"))
     found = door().decode("payments", zoned, source="bank", where=HERE).rejected
     assert [(r.reason, r.detail, r.where) for r in found][1] == ("wrong_type", "$.amount_minor", HERE.at(1))
@@ -390,7 +431,9 @@ def test_parquet_rows_that_cannot_be_taken_say_why() -> None:
         ({"payer_account": None, "payee_account": ""}, "missing_field", "$.payer_account"),
     ],
 )
-def test_a_bad_payment_is_refused_with_its_reason_and_field(change: dict[str, Any], reason: str, detail: str) -> None:
+def test_a_bad_payment_is_refused_with_its_reason_and_field(
+    change: dict[str, Any], reason: str, detail: str
+) -> None:
     bad = lines(PAYMENT | change)
     found = decoded("payments", PAYMENT, bad, PAYMENT | {"event_id": "p3"})
     assert found.frame["event_id"].to_list() == ["p1", "p3"]
@@ -494,7 +537,9 @@ def test_records_without_a_lawful_basis_are_dropped_and_counted() -> None:
 
 def test_a_basis_for_some_forces_holds_their_records_only() -> None:
     bases = Bases.of([LawfulBasis("synthetic-demo", "i", "p", Scope(forces=("E23000001",)))])
-    found = decoded("payments", PAYMENT, PAYMENT | {"event_id": "p2", "payee_force": "E23000001"}, bases=bases)
+    found = decoded(
+        "payments", PAYMENT, PAYMENT | {"event_id": "p2", "payee_force": "E23000001"}, bases=bases
+    )
     assert found.frame["event_id"].to_list() == ["p2"]
 
 

@@ -11,7 +11,9 @@ _ASK = "import events.kernels, numba; print(numba.config.CACHE_DIR)"
 
 def _folder(monkeypatch: pytest.MonkeyPatch, house: Path, cache: Path) -> str:
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(cache))
-    asked = subprocess.run([sys.executable, "-c", _ASK], cwd=house, capture_output=True, text=True, check=True)
+    asked = subprocess.run(
+        [sys.executable, "-c", _ASK], cwd=house, capture_output=True, text=True, check=True
+    )
     return asked.stdout.strip()
 
 

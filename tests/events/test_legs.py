@@ -70,7 +70,13 @@ def slow(rows: list[Row]) -> list[tuple[int, int, int, int, str, bool]]:
             if not payer and not payee:
                 out.append((0, 0, 0, 0, str(amount), notice))
                 continue
-            memory = kept[payment] = {"when": when, "payer": 0, "payee": 0, "amount": math.nan, "taken": set()}
+            memory = kept[payment] = {
+                "when": when,
+                "payer": 0,
+                "payee": 0,
+                "amount": math.nan,
+                "taken": set(),
+            }
         memory["payer"] = memory["payer"] or payer
         memory["payee"] = memory["payee"] or payee
         if math.isnan(memory["amount"]):  # type: ignore[arg-type]
@@ -99,7 +105,9 @@ def fed(legs: Legs, rows: list[Row], whens: list[int]) -> tuple[list[tuple[int, 
 
 @exact
 @given(st.lists(row_strategy, min_size=1, max_size=40), st.lists(st.integers(0, 40), max_size=5))
-def test_legs_are_those_of_a_plain_dictionary_however_the_rows_are_batched(rows: list[Row], ends: list[int]) -> None:
+def test_legs_are_those_of_a_plain_dictionary_however_the_rows_are_batched(
+    rows: list[Row], ends: list[int]
+) -> None:
     legs, whens = Legs(HORIZON * SECOND), timed(rows)
     got, unmatched, begin = [], 0, 0
     for end in [*sorted(min(end, len(rows)) for end in ends), len(rows)]:
@@ -112,7 +120,9 @@ def test_legs_are_those_of_a_plain_dictionary_however_the_rows_are_batched(rows:
 
 @exact
 @given(st.lists(row_strategy, min_size=1, max_size=40), st.integers(0, 40), st.integers(0, 40))
-def test_a_restored_memory_takes_legs_like_the_one_it_was_taken_from(rows: list[Row], first: int, second: int) -> None:
+def test_a_restored_memory_takes_legs_like_the_one_it_was_taken_from(
+    rows: list[Row], first: int, second: int
+) -> None:
     first, second = sorted((min(first, len(rows)), min(second, len(rows))))
     legs, other, whens = Legs(HORIZON * SECOND), Legs(HORIZON * SECOND), timed(rows)
     fed(legs, rows[:first], whens[:first])

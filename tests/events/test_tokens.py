@@ -97,7 +97,9 @@ def test_a_printed_token_reads_back() -> None:
     assert tokens.format_token(parsed.kind, parsed.hi, parsed.lo, parsed.key_id) == printed
 
 
-@pytest.mark.parametrize("text", ["number:+447700900001", "account:k1-abc", "k1-" + "0" * 32, "account:K-" + "0" * 32])
+@pytest.mark.parametrize(
+    "text", ["number:+447700900001", "account:k1-abc", "k1-" + "0" * 32, "account:K-" + "0" * 32]
+)
 def test_what_is_no_token_does_not_parse(text: str) -> None:
     assert tokens.parse_token(text) is None
 
