@@ -5,7 +5,6 @@ dropped when a table would otherwise have to grow, and are treated as new from t
 """
 
 import hashlib
-import mmap
 from typing import Final
 
 import numpy as np
@@ -13,6 +12,7 @@ import numpy.typing as npt
 
 from features.declare import duration
 from features.kernel import PAIR, advance, fill_table, free_pairs, regrow_pairs, slots_of
+from features.memory import GrowingRows
 from features.program import Program
 from features.rows import Rows
 
@@ -24,20 +24,18 @@ _FIRST_PAIRS: Final = 1024
 _FULL: Final = 0.5
 """A hash table is enlarged when half full: longer runs of probes cost more than the memory."""
 
-_LARGE: Final = 4 << 20
-"""From this size on, large pages are worth asking for."""
-
 Floats = npt.NDArray[np.float64]
 
 
 class EntityState:
     """The state of one entity kind in one shard and pass."""
 
-    def __init__(self, program: Program, extra: int = 0) -> None:
+    def __init__(self, program: Program, extra: int = 0, spread: float = 0.5) -> None:
+        """`spread` (0 to 1) says how full pair tables get: shards of one flow differ, or all would grow at once."""
         self.program = program
-        self.width = (
-            program.width + extra
-        )  # extra columns belong to the caller, and live and die with the entity
+        # extra columns belong to the caller, and live and die with the entity
+        self.width = program.width + extra
+        self.full = _FULL * (0.75 + 0.5 * spread)
         self.count = 0
         self.now = 0
         self.pairs_used = 0
@@ -45,7 +43,8 @@ class EntityState:
         self.table_hi = np.zeros(2 * _FIRST_ENTITIES, dtype=np.uint64)
         self.table_lo = np.zeros(2 * _FIRST_ENTITIES, dtype=np.uint64)
         self.table_slot = np.full(2 * _FIRST_ENTITIES, -1, dtype=np.int32)
-        self.state = np.zeros((_FIRST_ENTITIES, self.width), dtype=np.float64)
+        self._memory = GrowingRows(_FIRST_ENTITIES, self.width)
+        self.state = self._memory.rows
         self.pairs = free_pairs(_FIRST_PAIRS if len(program.relations) else 2)
 
     def take(self, rows: Rows, inputs: Floats) -> tuple[Floats, npt.NDArray[np.int64]]:
@@ -87,7 +86,7 @@ class EntityState:
         if self.count + coming > len(self.state):
             self._grow_entities(coming)
         pairs_coming = coming * len(self.program.relations)
-        if pairs_coming and self.pairs_used + pairs_coming > _FULL * len(self.pairs):
+        if pairs_coming and self.pairs_used + pairs_coming > self.full * len(self.pairs):
             self._grow_pairs(np.arange(self.count, dtype=np.int64), pairs_coming)
 
     def _grow_entities(self, coming: int) -> None:
@@ -95,17 +94,26 @@ class EntityState:
         order = np.flatnonzero(living)
         room = _FIRST_ENTITIES
         while room < len(order) + coming or room < 1.5 * len(order):
-            room *= 4  # memory that is not yet used is not yet there, so room is cheap and copying is not
+            room *= 2
         hi, lo = self._tokens()
+        if len(order) == self.count:
+            self._take_memory(room)
+            self._fill_table(hi, lo, room)
+            return
         slot_of = np.full(max(self.count, 1), -1, dtype=np.int64)
         slot_of[order] = np.arange(len(order))
-        state = _lazy_zeros(room, self.width)
-        state[: len(order)] = self.state[: len(order)] if len(order) == self.count else self.state[order]
-        self.state = state
+        before = self.state
+        self._memory = GrowingRows(room, self.width)
+        self.state = self._memory.rows
+        self.state[: len(order)] = before[order]
         self.count = len(order)
         self._fill_table(hi[order], lo[order], room)
-        if len(order) < len(living):
-            self._grow_pairs(slot_of, 0)
+        self._grow_pairs(slot_of, 0)
+
+    def _take_memory(self, room: int) -> None:
+        self.state = np.zeros((0, self.width))
+        self._memory.grow(room)
+        self.state = self._memory.rows
 
     def _fill_table(self, hi: npt.NDArray[np.uint64], lo: npt.NDArray[np.uint64], room: int) -> None:
         self.table_hi = np.zeros(2 * room, dtype=np.uint64)
@@ -121,9 +129,9 @@ class EntityState:
         while True:
             new = free_pairs(room)
             used = int(regrow_pairs(self.pairs, new, slot_of, self.state, lifetimes))
-            if used + coming <= _FULL * room:
+            if used + coming <= self.full * room:
                 break
-            while used + coming > _FULL * room:
+            while used + coming > self.full * room:
                 room *= 2
         self.pairs, self.pairs_used = new, used
 
@@ -166,7 +174,8 @@ class EntityState:
         room = _FIRST_ENTITIES
         while room < self.count:
             room *= 2
-        self.state = _lazy_zeros(room, self.width)
+        self._memory = GrowingRows(room, self.width)
+        self.state = self._memory.rows
         self.state[: self.count] = arrays["state"].reshape(self.count, self.width)
         self._fill_table(hi, lo, room)
         held = arrays["pairs"].view(PAIR) if arrays["pairs"].size else np.zeros(0, dtype=PAIR)
@@ -196,14 +205,3 @@ class EntityState:
                 hasher.update(np.ascontiguousarray(held[name]).tobytes())
         hasher.update(str(self.late).encode())
         return hasher.hexdigest()
-
-
-def _lazy_zeros(rows: int, width: int) -> Floats:
-    """Zeros that take memory only where they are touched, in large pages where the system has them."""
-    size = rows * width * 8
-    if size < _LARGE:
-        return np.zeros((rows, width))
-    memory = mmap.mmap(-1, size)
-    if hasattr(mmap, "MADV_HUGEPAGE"):
-        memory.madvise(mmap.MADV_HUGEPAGE)
-    return np.frombuffer(memory, dtype=np.float64).reshape(rows, width)

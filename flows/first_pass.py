@@ -57,7 +57,9 @@ class FirstPass:
         self.plan = plan
         self.shard = shard
         self.shards = shards
-        self.states = {entity: EntityState(program) for entity, program in plan.first.items()}
+        self.states = {
+            entity: EntityState(program, spread=shard / shards) for entity, program in plan.first.items()
+        }
         self._none = np.zeros((0, 0))
 
     def take(self, share: Share) -> dict[int, Halves]:
