@@ -59,6 +59,7 @@ class _Hop(StatefulBatchLogic[Any, Any, bytes]):
         base, entries = self.keeper.resume(manifest)
         self.go_on(base, entries)
         self.measured = {e: Sizes(late=s.late) for e, s in self.sizes().items()}  # counted before the restart
+        self.measure()  # known at once, also when nothing comes
 
     def begin(self, name: str) -> None:
         """Start with nothing."""

@@ -26,7 +26,7 @@ _LEAST_LOG: Final = 4 << 20
 _KEPT: Final = 3
 """Generations of base and log that stay: the engine may resume one or two epochs back, never three bases."""
 _RETRY_S: Final = 1.0
-_MANIFEST_VERSION: Final = 2
+_MANIFEST_VERSION: Final = 3
 _FRAME: Final = struct.Struct("<QI")  # length, CRC-32
 
 _PASSING: Final = {

@@ -90,6 +90,16 @@ def test_a_line_of_which_no_place_is_known_fires_too(log: Log, tell: Any) -> Non
     assert alert.owner.unplaced
 
 
+def test_a_line_whose_nights_are_not_known_goes_where_it_is_seen_provisionally(log: Log, tell: Any) -> None:
+    log.line(force=NORFOLK)
+
+    (alert,) = _about(tell(log.events))
+
+    assert alert.owner.org_id == "rcc-eastern"
+    assert alert.owner.provisional
+    assert not alert.owner.unplaced
+
+
 def test_its_customers_are_no_lines(log: Log, tell: Any) -> None:
     log.line()
 

@@ -212,6 +212,7 @@ def _assert_told(spoilt: Spoilt, stream: str, line: bytes, reason: str, field: s
     told = [each for each in spoilt.letters if each["digest"] == sha256(line).hexdigest()]
     assert [(each["stream"], each["reason"], each["detail"]) for each in told] == [(stream, reason, field)]
     assert told[0]["where"]["input"].endswith(".ndjson")
+    assert datetime.fromisoformat(told[0]["received_ts"]).tzinfo is not None
     assert "raw" not in told[0]
 
 
@@ -348,12 +349,23 @@ def test_a_late_event_is_counted_once_for_each_entity_it_is_late_for(tmp_path: P
     assert ran.summary.late == 1, "the payer is known to be past it; the payee was not known before"
 
 
+def _dropped() -> float:
+    samples = [sample for family in metrics.DROPPED.collect() for sample in family.samples]
+    return sum(
+        sample.value
+        for sample in samples
+        if sample.name.endswith("_total") and sample.labels["reason"] == "no_lawful_basis"
+    )
+
+
 def test_what_no_basis_covers_is_dropped_counted_and_not_kept(tmp_path: Path) -> None:
     path = tmp_path / "payments.ndjson"
     path.write_bytes(_line(_payment(1)) + b"\n" + _line(_payment(2, basis="NO-SUCH")) + b"\n")
 
+    before = _dropped()
     ran = _run(tmp_path, {"payments": (str(path),)})
 
+    assert _dropped() == before + 1
     assert ran.summary.dropped == {"no_lawful_basis": 1}
     assert ran.summary.events == {"payments": 1}
     assert ran.letters == []
