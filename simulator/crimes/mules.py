@@ -3,9 +3,13 @@
 An operation's first layer takes the victims' payments; each account passes what it gets to one or a few of the next
 layer; the last turns it into cash, crypto-assets or gift cards, or sends it abroad. Account holders are complicit,
 deceived (a job, a romance) or coerced, and are kept apart as such.
+
+Banks block some of the accounts. What lies there is lost; the network goes on with what it has left or with accounts
+held in reserve, passes money on faster and in smaller parts.
 """
 
 from dataclasses import dataclass, field
+from heapq import heapify, heappop, heappush
 from typing import Annotated, Final, Literal
 
 import numpy as np
@@ -24,6 +28,8 @@ A: Final[Origin] = "assumed"
 Role = Literal["complicit", "deceived", "coerced"]
 ATM_MOST: Final = 50_000
 """Pence a cash machine gives at once [assumed]."""
+HASTE: Final = 0.7
+"""How much sooner money is passed on for each of the first accounts a network has lost [assumed]."""
 CLEARING_DAYS: Final = 4.0
 """How long after the last theft the slow accounts still pass money on [assumed]."""
 
@@ -52,6 +58,12 @@ class MuleParameters:
     exit_abroad: Annotated[float, Spread(0.1, 0.4, A, "weight of accounts abroad at the end")]
     skips_layers: Annotated[float, Spread(0.0, 0.3, A, "payments that jump a layer")]
     never_alerted: Annotated[float, Spread(0.12, 0.28, A, "20 % of mule accounts are never alerted")]
+    blocked_share: Annotated[
+        float, Spread(0.05, 0.3, A, "accounts a bank blocks while the network is at work")
+    ]
+    blocked_hours: Annotated[
+        float, Spread(6, 96, A, "median from an account's first payment to its block", "log")
+    ]
 
 
 @dataclass(slots=True)
@@ -70,6 +82,22 @@ class Mule:
     used: float = 1e9
     last: float = -1e9
     paid_before: set[int] = field(default_factory=set)
+    blocks_after: float = float("inf")
+    """Days from its first use until its bank blocks it."""
+    blocks_at: float = float("inf")
+    """The day on which it does, known from the first use on."""
+    lost: bool = False
+    """The network has seen that it is blocked."""
+
+    def blocked(self, day: float) -> bool:
+        """Whether its bank has stopped it by then."""
+        return day > self.blocks_at
+
+    def use(self, day: float) -> None:
+        """Money comes in or goes on."""
+        if self.last < -1e8:
+            self.blocks_at = day + self.blocks_after
+        self.used, self.last = min(self.used, day), max(self.last, day)
 
 
 @dataclass(slots=True)
@@ -83,10 +111,33 @@ class Network:
     town: int
     waiting: list[tuple[int, int, int]] = field(default_factory=list)
     """Money to be moved later: when, from which mule, how much."""
+    reserves: list[Mule] = field(default_factory=list)
+    """Accounts that take the place of blocked ones."""
 
     def layer(self, number: int) -> list[int]:
         """The places of a layer's accounts."""
         return [place for place, mule in enumerate(self.mules) if mule.layer == number]
+
+    @property
+    def losses(self) -> int:
+        """How many of its accounts it has seen blocked."""
+        return sum(mule.lost for mule in self.mules)
+
+    def stand_in(self, place: int, day: float) -> int:
+        """The account itself, or what is used in its place once it is blocked; -1 = nothing is left."""
+        blocked = self.mules[place]
+        if not blocked.blocked(day):
+            return place
+        blocked.lost = True
+        left = [other for other in self.layer(blocked.layer) if not self.mules[other].blocked(day)]
+        if left:
+            return left[place % len(left)]
+        if not self.reserves:
+            return NONE
+        fresh = self.reserves.pop(0)
+        fresh.layer = blocked.layer
+        self.mules.append(fresh)
+        return len(self.mules) - 1
 
 
 def make_network(
@@ -98,31 +149,51 @@ def make_network(
     crowd = stage.crowd(rng, town, Who((17, 70), account=True), 60)
     young = crowd[people.age[crowd] <= 30]
     controller = stage.cast.issue()
+    recruited: list[int] = []
+
+    def recruit(layer: int, wanted: int) -> list[Mule]:
+        found = []
+        for _ in range(wanted):
+            pool = young if rng.random() < p.young_share else crowd
+            left = pool[~np.isin(pool, recruited)]
+            if len(left) == 0:
+                left = crowd[~np.isin(crowd, recruited)]
+            if len(left) == 0:
+                break
+            recruited.append(int(rng.choice(left)))
+            device = controller if rng.random() < p.shared_device_share else NONE
+            found.append(_mule(stage, rng, p, recruited[-1], layer, since, device))
+        return found
+
     mules: list[Mule] = []
     for layer in range(depth):
         width = max(1, round(p.width * float(np.exp(0.4 * rng.standard_normal())) * (1.0 if layer else 1.3)))
-        for _ in range(width):
-            pool = young if len(young) and rng.random() < p.young_share else crowd
-            if len(pool) == 0:
-                continue
-            person = int(rng.choice(pool))
-            device = controller if rng.random() < p.shared_device_share else NONE
-            account = _account(stage, rng, p, person, since, device)
-            draw = rng.random()
-            role: Role = "complicit" if draw < p.complicit_share else "deceived"
-            role = "coerced" if draw > p.complicit_share + p.deceived_share else role
-            mules.append(
-                Mule(
-                    account,
-                    layer,
-                    role,
-                    bool(rng.random() < p.slow_share),
-                    device,
-                    bool(rng.random() < p.never_alerted),
-                )
-            )
+        mules += recruit(layer, width)
     exits = np.asarray([stage.cast.elsewhere(), stage.cast.elsewhere()])
-    return Network(mules, depth, exits, (p.exit_cash, p.exit_crypto, p.exit_abroad), town)
+    weights = (p.exit_cash, p.exit_crypto, p.exit_abroad)
+    return Network(mules, depth, exits, weights, town, reserves=recruit(NONE, max(1, round(p.width / 2))))
+
+
+def _mule(
+    stage: Stage[object],
+    rng: np.random.Generator,
+    p: MuleParameters,
+    person: int,
+    layer: int,
+    since: float,
+    device: int,
+) -> Mule:
+    account = _account(stage, rng, p, person, since, device)
+    draw = rng.random()
+    role: Role = "complicit" if draw < p.complicit_share else "deceived"
+    role = "coerced" if draw > p.complicit_share + p.deceived_share else role
+    mule = Mule(
+        account, layer, role, bool(rng.random() < p.slow_share), device, bool(rng.random() < p.never_alerted)
+    )
+    days = float(lognormal(rng, p.blocked_hours / 24, 0.8, 1)[0])
+    if rng.random() < p.blocked_share and not mule.never_alerted:
+        mule.blocks_after = days
+    return mule
 
 
 def _account(
@@ -150,19 +221,17 @@ def receive(
     wait = lognormal(rng, p.dwell_minutes, p.dwell_sigma, 1)[0] * MINUTE
     if mule.slow:
         wait = rng.uniform(0.8, 2.5) * DAY
-    network.waiting.append((at + int(max(wait, MINUTE)), place, pence))
+    wait *= HASTE ** min(network.losses, 3)
+    heappush(network.waiting, (at + int(max(wait, MINUTE)), place, pence))
 
 
 def move(network: Network, today: Today, p: MuleParameters, story: str) -> None:
-    """Passes on everything that is due before the day is over, layer by layer."""
+    """Passes on everything that is due before the day is over, in the order of time."""
     tomorrow = today.world.calendar.midnight(today.day + 1)
-    while True:
-        due = [entry for entry in network.waiting if entry[0] < tomorrow]
-        if not due:
-            return
-        network.waiting = [entry for entry in network.waiting if entry[0] >= tomorrow]
-        for at, place, pence in sorted(due):
-            _pass_on(network, today, p, story, max(at, today.midnight + MINUTE), place, pence)
+    heapify(network.waiting)
+    while network.waiting and network.waiting[0][0] < tomorrow:
+        at, place, pence = heappop(network.waiting)
+        _pass_on(network, today, p, story, max(at, today.midnight + MINUTE), place, pence)
 
 
 def _pass_on(
@@ -170,14 +239,21 @@ def _pass_on(
 ) -> None:
     rng, mule = today.rng, network.mules[place]
     moment = today.day + (at - today.midnight) / DAY
-    mule.used, mule.last = min(mule.used, moment), max(mule.last, moment)
+    if mule.blocked(moment):  # one more try shows it; what lies there is lost
+        if not mule.lost:
+            mule.lost = True
+            onward = network.layer(mule.layer + 1)
+            payee = network.mules[onward[0]].account if onward else int(network.exits[0])
+            _refused(today, story, mule, payee, pence, at)
+        return
+    mule.use(moment)
     pence = int(pence * (1 - p.cut_share * rng.random() * 2))
     step = 2 if rng.random() < p.skips_layers else 1
     onward = network.layer(mule.layer + step) or network.layer(mule.layer + 1)
     if not onward:
         _leave(network, today, story, at, mule, pence)
         return
-    parts = min(int(rng.integers(1, 4)) if pence > 60_000 else 1, len(onward))
+    parts = min((int(rng.integers(1, 4)) if pence > 60_000 else 1) + min(network.losses, 2), len(onward))
     targets = rng.choice(onward, parts, replace=False)
     cuts = np.sort(rng.random(parts - 1)) if parts > 1 else np.empty(0)
     shares = np.diff(np.concatenate([[0.0], cuts, [1.0]]))
@@ -186,9 +262,15 @@ def _pass_on(
         if amount < 100:
             continue
         when = at + number * int(rng.integers(40, 400)) * 1_000_000
-        payee = network.mules[int(target)]
-        _pay(today, story, mule, payee.account, amount, when)
-        receive(network, int(target), when + 5_000_000, amount, rng, p)
+        if network.mules[int(target)].blocked(moment) and not network.mules[int(target)].lost:
+            _refused(today, story, mule, network.mules[int(target)].account, amount, when)
+            when += int(rng.integers(60, 1_800)) * 1_000_000
+        taker = network.stand_in(int(target), moment)
+        if taker < 0:
+            _leave(network, today, story, when, mule, amount)
+            continue
+        _pay(today, story, mule, network.mules[taker].account, amount, when)
+        receive(network, taker, when + 5_000_000, amount, rng, p)
 
 
 def _pay(today: Today, story: str, mule: Mule, payee: int, amount: int, at: int) -> None:
@@ -198,6 +280,15 @@ def _pay(today: Today, story: str, mule: Mule, payee: int, amount: int, at: int)
     today.pages.say(
         "pay", story, payer=mule.account, payee=payee, amount=amount, ts=at, new_payee=new, cop=cop,
         device=mule.device if mule.device >= 0 else int(today.world.accounts.device[mule.account]),
+    )  # fmt: skip
+
+
+def _refused(today: Today, story: str, mule: Mule, payee: int, amount: int, at: int) -> None:
+    """A payment out of, or into, an account its bank has blocked."""
+    today.pages.say(
+        "pay", story, payer=mule.account, payee=payee, amount=amount, ts=at, new_payee=payee not in mule.paid_before,
+        device=mule.device if mule.device >= 0 else int(today.world.accounts.device[mule.account]),
+        status="rejected", reason="AC06",
     )  # fmt: skip
 
 
@@ -250,6 +341,8 @@ def network_truth(
         **{k: v for k, v in roles.items() if v},
     }
     told |= {"never_alerted": silent} if silent else {}
+    lost = {world.account_id(m.account): round(m.blocks_at, 4) for m in used if m.lost}
+    told |= {"blocked": lost} if lost else {}
     told |= {"first_used": {world.account_id(m.account): round(m.used, 4) for m in used}}
     truth = Truth(
         "mule_network", "mule_network", accounts=list(dict.fromkeys(m.account for m in used)), home_force=force,
@@ -322,15 +415,18 @@ class MuleNetworks(Cases[MuleNetworksParameters, Laundry]):
             (until - today.day) * 24,
             int(rng.poisson(p.payments_a_day * max(until - since, 0.0))),
         ):
-            place = int(rng.choice(first))
+            place = case.network.stand_in(
+                int(rng.choice(first)), today.day + (int(at) - today.midnight) / DAY
+            )
+            if place < 0:
+                continue
             mule = case.network.mules[place]
             here = rng.random() < p.victims_here_share
             payer = int(rng.choice(case.payers if here else case.outside))
             if payer == mule.account:
                 continue
             pence = int(np.clip(lognormal(rng, p.amount_gbp, 0.9, 1)[0], 40, 20_000) * 100) // 100 * 100
-            mule.used = min(mule.used, today.day + (int(at) - today.midnight) / DAY)
-            mule.last = max(mule.last, mule.used)
+            mule.use(today.day + (int(at) - today.midnight) / DAY)
             today.pages.say(
                 "pay", case.id, payer=payer, payee=mule.account, amount=pence, ts=int(at), new_payee=True,
                 cop=str(rng.choice(["match", "close_match", "no_match"], p=[0.6, 0.15, 0.25])),
@@ -347,7 +443,8 @@ class MuleNetworks(Cases[MuleNetworksParameters, Laundry]):
 def _labels(case: Laundry, today: Today) -> None:
     """Banks find some of the accounts out, days later."""
     for mule in case.network.mules:
-        if not (mule.never_alerted or mule.told) and mule.last > -1e8 and today.rng.random() < 0.08:
+        found = mule.lost or today.rng.random() < 0.08
+        if not (mule.never_alerted or mule.told) and mule.last > -1e8 and found:
             about = today.diary.account(mule.account)
             at = today.world.calendar.midnight(today.day + 1) + int(today.rng.uniform(1, 14) * DAY)
             today.diary.label(about, "confirmed", at, subjects=[about], typology="mule_account", role=mule.role,

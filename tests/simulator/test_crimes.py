@@ -343,6 +343,34 @@ def test_some_mule_accounts_are_never_alerted(told: Told) -> None:
     assert not {f"account:{a}" for a in silent} & labelled
 
 
+def test_a_network_goes_on_without_the_accounts_that_banks_block(told: Told) -> None:
+    networks = told.of("mule_network")
+    shared = [account for row in networks for account in row["accounts"]]
+    hit = [row for row in networks if row["note"].get("blocked")]
+    assert len(hit) >= 3
+    refused = told.payments.filter((pl.col("status") == "rejected") & (pl.col("status_reason") == "AC06"))
+    assert refused.height >= 3
+    goes_on = 0
+    for row in hit:
+        lost = {account: BEGIN + timedelta(days=day) for account, day in row["note"]["blocked"].items()}
+        ours = told.payments.filter(
+            (pl.col("status") == "accepted") & pl.col("payer_account").is_in(row["accounts"])
+        )
+        others = ours.filter(~pl.col("payer_account").is_in(list(lost)) & (pl.col("ts") > min(lost.values())))
+        goes_on += others.height > 0
+        for account, day in lost.items():
+            if shared.count(account) > 1:  # another network uses it too
+                continue
+            passed = told.payments.filter(
+                (pl.col("payee_account") == account)
+                & (pl.col("payer_account").is_in(row["accounts"]))
+                & (pl.col("ts") > day + timedelta(hours=1))
+                & (pl.col("status") == "accepted")
+            )
+            assert passed.height == 0, (row["id"], account)
+    assert goes_on >= 1
+
+
 def test_mules_pass_the_money_on_within_minutes_over_two_to_five_layers(told: Told) -> None:
     dwell, networks = [], told.of("mule_network")
     for row in networks:
