@@ -28,7 +28,7 @@ NO_TIME: Final = -(2**62)
 """The time that stands for "not said", as in the frames."""
 
 
-class Subject(msgspec.Struct, frozen=True):
+class Subject(msgspec.Struct, frozen=True, rename={"category": "subject_category"}):
     """Someone or something an alert speaks of: a token, what it stands for, and the category of the person."""
 
     kind: str

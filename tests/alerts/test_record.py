@@ -39,7 +39,7 @@ def alert(fire: Any) -> Alert:
 def test_json_holds_everything_the_contract_names(alert: Alert) -> None:
     plain = json.loads(to_json(alert))
     assert set(plain) >= CONTRACT
-    assert set(plain["subjects"][0]) == {"kind", "token", "category"}
+    assert set(plain["subjects"][0]) == {"kind", "token", "subject_category"}
     assert set(plain["facts"][0]) == {"name", "value", "unit", "from", "to", "sources"}
     assert set(plain["assessment"]) >= {"reasons", "contributions", "counterfactual", "features", "usual"}
     assert set(plain["handling"]) >= {"marking", "grade", "conditions"}
