@@ -168,6 +168,8 @@ class Orders:
         tenant = adults[first & (rng.random(len(adults)) < 0.34)]
         landlords = adults[rng.random(len(adults)) < 0.02]
         local = world.businesses.account[world.businesses.mcc == 8999]
+        if len(local) == 0 and len(landlords) == 0:  # a very small world has nobody to rent from
+            tenant = tenant[:0]
         private = (
             people.account[landlords][(rng.random(len(tenant)) * len(landlords)).astype(np.int64)]
             if len(landlords)

@@ -7,7 +7,7 @@ from simulator.arrays import SECOND, Array, Flags, Floats, Ints
 from simulator.chance import lognormal, weighted
 from simulator.diary import Diary
 from simulator.identifiers import mix
-from simulator.trade import LOCAL, ONLINE, SENDERS, Shops, amounts, custom, shops
+from simulator.trade import LOCAL, ONLINE, Shops, amounts, custom, shops
 from simulator.world import NONE, World
 
 USUAL = 0.55
@@ -42,7 +42,7 @@ class CardPayments:
             len(world.geography.town_name),
             np.where(np.isin(world.businesses.mcc, (5812, 5813, 5814, 4121)), custom(world.businesses), 0.0),
         )
-        self._codes = world.businesses.sender.min() + np.arange(len(SENDERS))
+        self._codes = world.senders
 
     def day(self, world: World, day: int, rng: np.random.Generator, diary: Diary) -> None:
         then = world.calendar.date(day)

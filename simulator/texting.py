@@ -7,8 +7,7 @@ from simulator.arrays import DAY, SECOND, Flags, Ints
 from simulator.calling import line_weights
 from simulator.chance import lognormal
 from simulator.diary import Diary
-from simulator.trade import SENDERS
-from simulator.world import NUMBER_KINDS, World
+from simulator.world import World
 
 TURN = 0.72
 """Chance that the next text of an exchange comes from the other one (assumed; people often send two in a row)."""
@@ -28,9 +27,7 @@ class Texts:
         self._rates = (
             weights / weights.mean() * world.parameters.texts_a_day / world.parameters.conversation_texts
         )
-        first = world.businesses.sender.min()
-        self._senders = first + np.arange(len(SENDERS))
-        assert (world.phones.kind[self._senders] == NUMBER_KINDS.index("alphanumeric")).all()
+        self._senders = world.senders
 
     def day(self, world: World, day: int, rng: np.random.Generator, diary: Diary) -> None:
         self._exchanges(world, day, rng, diary)

@@ -450,6 +450,11 @@ class World:
         return out
 
     @property
+    def senders(self) -> Ints:
+        """The names businesses text under, as rows of phones."""
+        return np.flatnonzero(self.phones.kind[: self.native_phones] == NUMBER_KINDS.index("alphanumeric"))
+
+    @property
     def start(self) -> date:
         """The first day of the run."""
         return self.calendar.start

@@ -206,3 +206,10 @@ def test_a_scenario_file_of_the_users_own_is_read(tmp_path: Path) -> None:
     path.write_text("[world", encoding="utf-8")
     with pytest.raises(SimulationError, match="not TOML"):
         read_scenario(path)
+
+
+@pytest.mark.parametrize("seed", [100, 102, 106])
+def test_the_smallest_worlds_live_too(seed: int, tmp_path: Path) -> None:
+    """With these seeds a hundred people have nobody to rent from, or businesses that text under few names."""
+    summary = simulate(100, 1, seed, date(2025, 3, 30), tmp_path, scenario="demo")
+    assert min(summary.records[name] for name in ("payments", "telecoms", "accounts")) > 0
