@@ -96,6 +96,32 @@ def test_no_page_speaks_of_a_metric_that_is_not_there() -> None:
         assert spoken_of <= allowed, f"{_name(page)}: {sorted(spoken_of - allowed)}"
 
 
+def test_the_rules_that_wake_somebody_ask_for_numbers_and_labels_that_are_there() -> None:
+    text = (ROOT / "deploy" / "prometheus-rules.yml").read_text()
+    labels = {declared.name: {*declared.labels, "instance", "le"} for declared in metrics.ALL}
+    asked = 0
+    for expression in re.findall(r"expr: (?:>-\n((?:          .*\n)+)|(.*))", text):
+        words = " ".join(expression)
+        names = [re.sub("_bucket$", "", name) for name in re.findall(r"\blinewatch_[a-z_]+\b", words)]
+        assert set(names) <= set(labels), words
+        by = {label for group in re.findall(r"by \(([^)]*)\)", words) for label in group.split(", ")}
+        assert all(by <= labels[name] for name in names), words
+        asked += 1
+    assert asked == text.count("- alert:")
+
+
+def test_the_unit_starts_a_run_with_a_command_line_that_is_understood() -> None:
+    text = (ROOT / "deploy" / "linewatch.service").read_text().replace("\\\n", " ")
+    (line,) = re.findall(r"^ExecStart=\S+/linewatch (.*)$", text, flags=re.MULTILINE)
+    group = typer.main.get_command(cli.app)
+    context = group.make_context("linewatch", shlex.split(line))
+    name, command, rest = group.resolve_command(context, [*context._protected_args, *context.args])
+    assert name == "run"
+    assert command is not None
+    port = command.make_context(name, list(rest), parent=context).params["metrics_port"]
+    assert f"127.0.0.1:{port}" in (ROOT / "deploy" / "prometheus.yml").read_text()
+
+
 def test_every_setting_is_explained_with_its_default_and_none_that_is_not_there() -> None:
     from flows.settings import Settings, explained
 
