@@ -32,9 +32,6 @@ said = account.events(
     kinds=tuple(Kind),
 )
 
-received_count_1h = received.count(
-    "received_count_1h", within="1h", every="10m", words="payments received in an hour"
-)
 received_count_24h = received.count(
     "received_count_24h", within="24h", every="4h", words="payments received in a day"
 )

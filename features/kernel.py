@@ -73,6 +73,7 @@ _LINE = 64
 _STATE_AHEAD = 4
 _PAIRS_AHEAD = 8
 _TABLE_AHEAD = 8
+_REGROW_AHEAD = 16
 _HOUR_US = 3_600_000_000
 _DAY_US = 24 * _HOUR_US
 _PREPAID = int(Flag.PREPAID)
@@ -138,7 +139,15 @@ def fill_table(hi, lo, table_hi, table_lo, table_slot):  # type: ignore[no-untyp
 def regrow_pairs(old, new, slot_of, state, lifetimes):  # type: ignore[no-untyped-def]
     """Copy the living pairs into a larger table; `slot_of` says where each entity's row is now (-1: gone)."""
     used = 0
+    mask = np.uint64(len(new) - 1)
+    width = state.shape[1] * 8
     for i in range(len(old)):
+        if i + _REGROW_AHEAD < len(old) and old[i + _REGROW_AHEAD].slot >= 0:
+            soon = old[i + _REGROW_AHEAD]
+            there = slot_of[soon.slot]
+            if there >= 0:
+                fetch(state, there * width)
+                fetch(new, np.int64(_mix(there, soon.relation, soon.other) & mask) * _PAIR_BYTES)
         slot = old[i].slot
         if slot < 0:
             continue

@@ -1,6 +1,7 @@
 """Running the flow: once over files (replay), or without end and supervised (run)."""
 
 import fcntl
+import gc
 import json
 import os
 import resource
@@ -294,6 +295,8 @@ def _flow_of(
     )
     seconds = options.epoch_seconds or (settings.epoch_seconds if options.follow else _REPLAY_EPOCH_S)
     recovery = None if folders.engine is None else RecoveryConfig(str(folders.engine))  # type: ignore[no-untyped-call]
+    gc.collect()
+    gc.freeze()  # what is imported stays: no need to look through it again and again
     cluster_main(  # type: ignore[no-untyped-call]
         flow, addresses, process, epoch_interval=timedelta(seconds=seconds), recovery_config=recovery
     )
