@@ -47,6 +47,7 @@ test: ## Every check: style, types, import ladder, tests
 lint: ## Style, types and import ladder only
 	$(call set_up,dev)
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 

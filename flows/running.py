@@ -341,7 +341,9 @@ def _feed(stream: str, where: str) -> str:
     return stream if where == "-" else Path(where).name.partition(".")[0]
 
 
-def make_door(settings: Settings, *, bound: bool = True, inputs: Mapping[str, tuple[str, ...]] | None = None) -> Door:
+def make_door(
+    settings: Settings, *, bound: bool = True, inputs: Mapping[str, tuple[str, ...]] | None = None
+) -> Door:
     """The door with the keys, bases and sources of the settings, and the sources told of beside the inputs."""
     bases = Bases.demo() if settings.bases is None else Bases.from_toml(settings.bases.read_text())
     told = sources_beside(inputs or {}) | settings.sources

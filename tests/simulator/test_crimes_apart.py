@@ -64,7 +64,13 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
 def test_switching_another_crime_on_leaves_the_others_records_as_they_were(
     small: dict[str, pl.DataFrame], tmp_path: Path
 ) -> None:
-    switched_on = {"wangiri": 1, "mule_networks": 2, "card_testing": 1, "revenue_share": 1, "smishing_farm": 1}
+    switched_on = {
+        "wangiri": 1,
+        "mule_networks": 2,
+        "card_testing": 1,
+        "revenue_share": 1,
+        "smishing_farm": 1,
+    }
     more = SMALL | {"crimes": SMALL["crimes"] | switched_on}
     larger = told(tmp_path, more)
     for stream, before in small.items():
