@@ -1,6 +1,7 @@
 """The main job from the command line: the demo finds what is in the made-up week, and the desk can work with it."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -21,6 +22,7 @@ def linewatch(folder: Path, *arguments: str, typed: str = "") -> "subprocess.Com
     return subprocess.run(
         [LINEWATCH, *arguments],
         cwd=folder,
+        env={name: value for name, value in os.environ.items() if not name.startswith("LINEWATCH_")},
         input=typed,
         capture_output=True,
         text=True,

@@ -134,17 +134,17 @@ def run_flow(events: Told, folder: Path, *, again: Callable[[], bool] | None = N
         store.close()
 
 
-@pytest.fixture(scope="session")
-def _session_patch() -> Iterator[pytest.MonkeyPatch]:
+@pytest.fixture(scope="module")
+def _module_patch() -> Iterator[pytest.MonkeyPatch]:
     with pytest.MonkeyPatch.context() as patch:
         yield patch
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _own_key(_session_patch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+@pytest.fixture(scope="module", autouse=True)
+def _own_key(_module_patch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Tokens under a key of the tests', nothing kept outside their folders."""
-    _session_patch.setenv("LINEWATCH_TOKEN_KEY", KEY)
-    _session_patch.setenv("LINEWATCH_DATA", str(tmp_path_factory.mktemp("data")))
+    _module_patch.setenv("LINEWATCH_TOKEN_KEY", KEY)
+    _module_patch.setenv("LINEWATCH_DATA", str(tmp_path_factory.mktemp("data")))
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ wild = st.one_of(
 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def together(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Every story run through the real flow; nobody is in two stories that run together."""
     module = request.getfixturevalue("stage")

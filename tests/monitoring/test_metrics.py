@@ -58,16 +58,16 @@ def test_latency_is_told_from_a_millisecond_to_minutes() -> None:
 
 
 def test_the_page_tells_what_was_counted(ready: None) -> None:
-    metrics.EVENTS.labels(stream="payments").inc(41)
-    metrics.ALERTS.labels(detector="mule_account", campus="NW", what="raised").inc()
-    metrics.EVENT_TO_ALERT_SECONDS.labels(detector="mule_account").observe(0.004)
+    metrics.EVENTS.labels(stream="made-up").inc(41)
+    metrics.ALERTS.labels(detector="made_up", campus="NW", what="raised").inc()
+    metrics.EVENT_TO_ALERT_SECONDS.labels(detector="made_up").observe(0.004)
     with Exposition(port=0) as served:
         status, kind, body = _get(f"{served.url}/metrics")
     assert status == 200
     assert kind.startswith("text/plain")
-    assert 'linewatch_events_total{stream="payments"} 41.0' in body
-    assert 'linewatch_alerts_total{campus="NW",detector="mule_account",what="raised"} 1.0' in body
-    assert 'linewatch_event_to_alert_seconds_bucket{detector="mule_account",le="0.005"} 1.0' in body
+    assert 'linewatch_events_total{stream="made-up"} 41.0' in body
+    assert 'linewatch_alerts_total{campus="NW",detector="made_up",what="raised"} 1.0' in body
+    assert 'linewatch_event_to_alert_seconds_bucket{detector="made_up",le="0.005"} 1.0' in body
 
 
 def test_open_metrics_has_one_end(ready: None) -> None:
