@@ -148,7 +148,7 @@ class _Door:
             (payer, (self.number, payment.event_id, row(Role.PAYER, payer, payee, home, NAN))),
             (payee, (self.number, payment.event_id, row(Role.PAYEE, payee, payer, NAN, born))),
         ]
-        if device:
+        if device and _DEVICES_MATTER:
             made.append(
                 (
                     f"device:{device}",
@@ -159,6 +159,10 @@ class _Door:
 
 
 # --------------------------------------------------------------------------------------------------------- two passes
+
+
+_DEVICES_MATTER: Final = bool(CATALOGUE.of(Entity.DEVICE))
+"""Whether any feature is kept of devices: neither the path nor the twin makes rows that nothing asks about."""
 
 
 class _Kept(StatefulLogic[Any, Any, None]):

@@ -128,9 +128,6 @@ payment_deviation = sent.deviation(
 )
 account_age = said.age("account_age", BORN, words="age of the account")
 home_force = said.known("home_force", HOME, words="force area where the holder lives")
-devices_7d = sent.distinct(
-    "devices_7d", "device", within="7d", every="1d", words="different devices that paid, in a week"
-)
 
 # The second pass: each party knowing the other's half.
 from_strangers = account.events(
