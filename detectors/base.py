@@ -61,7 +61,6 @@ class Detector:
     active: ClassVar[str] = ""  # and the one that says where it is active
     seen: ClassVar[str] = ""  # and where it is seen most, for when neither is known
     quiet_hours: ClassVar[int] = 48
-    possible_victim: ClassVar[bool] = False  # its subjects may themselves be exploited
     misses: ClassVar[str]
     innocent: ClassVar[tuple[str, ...]]
     runbook: ClassVar[tuple[str, ...]]

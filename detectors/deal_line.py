@@ -59,7 +59,6 @@ class DealLine(Detector):
     active = "contacts_force"
     seen = "seen_force"
     quiet_hours = 72
-    possible_victim = True
     misses = (
         "Lines that work by WhatsApp or social media only, and lines that never text and have few callers."
     )

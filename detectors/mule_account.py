@@ -66,7 +66,6 @@ class MuleAccount(Detector):
     place = "home_force"
     active = "payers_force"
     quiet_hours = 72
-    possible_victim = True
     misses = "Mules who wait longer than an hour, cash-only mules, and money moved inside one bank that does not report."
     innocent = (
         "A treasurer or organiser who collects from a group and pays one bill.",

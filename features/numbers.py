@@ -15,9 +15,6 @@ number: Final = Of(CATALOGUE, Entity.NUMBER)
 texts_out = number.events(
     "texts_out", words="texts to mobiles", roles=[Role.OUT], kinds=MESSAGES, having=[Flag.OTHER_MOBILE]
 )
-texts_in = number.events(
-    "texts_in", words="texts from mobiles", roles=[Role.IN], kinds=MESSAGES, having=[Flag.OTHER_MOBILE]
-)
 calls_in = number.events(
     "calls_in",
     words="calls from mobiles",

@@ -35,7 +35,6 @@ from features.rows import (
     Kind,
     Role,
     Rows,
-    empty_rows,
     joined,
 )
 
@@ -119,7 +118,7 @@ class _Maker:
         count = int(where.sum())
         if not count:
             return None
-        rows = np.zeros(count, dtype=ROW) if count else empty_rows(0)
+        rows = np.zeros(count, dtype=ROW)
         for column in ("seq", "ts"):
             rows[column] = self.f[column][where]
         rows["recorded"] = self.f["recorded_ts"][where]

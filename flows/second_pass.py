@@ -51,7 +51,6 @@ class Evidence:
     subject: Subject
     number: tuple[int, int]  # under which number's token it is kept
     fire: Fire | None  # the alerting row itself, still without its event's id
-    linked: tuple[Subject, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,8 +350,7 @@ class SecondPass:
             keep = numbers or [(int(row["own_hi"]), int(row["own_lo"]))]
             seq, ts, name = int(row["seq"]), int(row["ts"]), scorer.detector.id
             found += [
-                Evidence(seq, ts, name, score, scorer.threshold, subject, number, fire, linked)
-                for number in keep
+                Evidence(seq, ts, name, score, scorer.threshold, subject, number, fire) for number in keep
             ]
         return found
 

@@ -32,8 +32,6 @@ _NOBODY: Final = pl.DataFrame(
     }
 )
 
-CONTROL_STREAMS: Final = ("control", "labels")
-
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -204,7 +202,7 @@ class Splitter:
 
 
 def _rules(tick: Tick) -> tuple[Rule, ...]:
-    """Control rows and labels, in the one order."""
+    """Control rows, in the one order."""
     rules = []
     control = tick.rows.get("control")
     if control is not None:

@@ -4,6 +4,7 @@ Gated rows only. What each detector last said of a subject is kept for a week; w
 whichever is second carries the first with it: as corroboration, and as related subjects.
 """
 
+from dataclasses import replace
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -69,9 +70,7 @@ class SubjectHop:
             return one
         related = tuple(Subject(kind, token) for _, _, _, kind, token in others.values())
         fire = with_corroboration(one.fire, tuple(sorted(others)), related)
-        return Evidence(
-            one.seq, one.ts, one.detector, one.score, one.threshold, one.subject, one.number, fire, one.linked
-        )
+        return replace(one, fire=fire)
 
     # --------------------------------------------------------------------------------------------------- state as data
 

@@ -72,7 +72,7 @@ SAID = st.tuples(
 
 def _evidence(seq: int, said: tuple[int, str, float, str, int]) -> Evidence:
     ts, detector, score, kind, number = said
-    return Evidence(seq, ts, detector, score, 0.5, Subject(kind, f"{number:032x}"), (0, number), None, ())
+    return Evidence(seq, ts, detector, score, 0.5, Subject(kind, f"{number:032x}"), (0, number), None)
 
 
 @settings(max_examples=80, deadline=None, derandomize=True)
