@@ -27,6 +27,9 @@ from events.kernels import njit
 UNITED_KINGDOM: Final = 44
 TEST_COUNTRY: Final = 999
 """Calling code 999 is unassigned: made-up data uses it."""
+TEST_NATIONAL_DIGITS: Final = 10
+"""A made-up number with as many digits after 999 as British numbers have after 44, or whose first one is a 0, stands
+for a British mobile; any other for a number abroad. Without that, made-up data could not tell abroad from here."""
 
 MOBILE: Final = code_of(NUMBER_CLASSES, "mobile")
 GEOGRAPHIC: Final = code_of(NUMBER_CLASSES, "geographic")
@@ -178,7 +181,9 @@ def write_number(raw: Any, start: int, length: int, out: Any, at: int) -> tuple[
         out[at + 1 + k] = out[first + k]
     if country == UNITED_KINGDOM:
         return size + 1, uk_class(out, at + 3, size - 2), country
-    return size + 1, TEST if country == TEST_COUNTRY else INTERNATIONAL, country
+    if country == TEST_COUNTRY and (size - 3 == TEST_NATIONAL_DIGITS or out[at + 4] == 48):
+        return size + 1, TEST, country
+    return size + 1, INTERNATIONAL, country
 
 
 _UK_TYPES: Final = {
@@ -226,7 +231,9 @@ def number_form(raw: str) -> tuple[str, int, int]:
         return raw, INVALID, 0
     form = "+" + digits
     if country != UNITED_KINGDOM:
-        return form, TEST if country == TEST_COUNTRY else INTERNATIONAL, country
+        made_up = digits[3:] if country == TEST_COUNTRY else ""
+        here = len(made_up) == TEST_NATIONAL_DIGITS or made_up.startswith("0")
+        return form, TEST if here else INTERNATIONAL, country
     kind = _uk_class_of(digits[2:])
     return form, odd_uk_class(form) if kind == ODD else kind, country
 
