@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from alerts.record import Counterfactual, Fact, Fire, Reason, Subject
+from alerts.record import Fire, Subject
 from detectors.base import Detector
 from events.kernels import njit
 from features.declare import duration
@@ -23,7 +23,7 @@ from features.state import EntityState
 from flows.errors import FlowError
 from flows.first_pass import Halves, dump_states, key_of, load_states
 from flows.split import SUBJECT_SHARDS, Expect, Rule
-from models.scorecard import Scorecard, Weights
+from flows.standing import Standing, code_in, counterfactual_of, fact_of, reasons_of
 
 Floats = npt.NDArray[np.float64]
 
@@ -103,14 +103,11 @@ def _take_link(row, s, state, base, links, width):  # type: ignore[no-untyped-de
     return 0
 
 
-class Scorer:
-    """One detector at work in one shard: its scorecard and threshold as they stand at a place in the order."""
+class Scorer(Standing):
+    """One detector at work in one shard of the second pass."""
 
     def __init__(self, detector: type[Detector], plan: SubjectPlan) -> None:
-        self.detector = detector
-        self.card = detector.scorecard()
-        self.threshold = detector.threshold
-        self.scored = 0  # since somebody last asked
+        super().__init__(detector)
         self.columns = [plan.columns.index(s.feature) for s in detector.signals]
         self.gate_columns = {name: plan.columns.index(name) for name in detector.gate.meta.root_names()}
         self.told = {name: plan.columns.index(name) for name in detector.needs()}
@@ -126,25 +123,6 @@ class Scorer:
             for name, column in self.told.items()
             if name not in detector.places()
         ]
-
-    def obey(self, rule: Rule) -> None:
-        """Take a control row: another version of the scorecard, or another threshold."""
-        body = json.loads(rule.body or "{}")
-        if rule.kind == "activate":
-            weights = msgspec.convert(body["weights"], Weights)
-            self.card = Scorecard(self.detector.signals, weights)
-        elif rule.kind == "threshold":
-            self.threshold = float(body["threshold"])
-
-    def state(self) -> dict[str, Any]:
-        return {"weights": msgspec.to_builtins(self.card.version), "threshold": self.threshold}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        weights = msgspec.convert(state["weights"], Weights)
-        if not weights.version.startswith(f"{self.detector.id}-{self.detector.version}."):
-            return  # kept before the detector changed: a new version begins a lineage of its own
-        self.card = Scorecard(self.detector.signals, weights)
-        self.threshold = float(state["threshold"])
 
     def gated(self, joined: Floats) -> npt.NDArray[np.int64]:
         """Rows that the gate lets through."""
@@ -391,7 +369,7 @@ class SecondPass:
         contributions = scorer.card.contributions(values)
         minor = subject.category == "possible_victim"
         home, active, seen = (
-            _code(joined[scorer.told[column]]) if column else 0
+            code_in(joined[scorer.told[column]]) if column else 0
             for column in (detector.place, detector.active, detector.seen)
         )
         home = home or int(row["home"])
@@ -417,15 +395,15 @@ class SecondPass:
             bands=detector.bands,
             related=(*linked, *self._other(entity, row)),
             facts=tuple(
-                _fact(name, unit, within, float(joined[column]), ts)
+                fact_of(name, unit, within, float(joined[column]), ts)
                 for name, column, unit, within in scorer.facts
             ),
-            reasons=_reasons(scorer.words, values, usually, contributions),
+            reasons=reasons_of(scorer.words, values, usually, contributions),
             contributions=contributions,
             intercept=scorer.card.version.intercept,
             features=values,
             usual={name: value for name, value in usually.items() if not math.isnan(value)},
-            counterfactual=_counterfactual(scorer, values),
+            counterfactual=counterfactual_of(scorer, scorer.words, values),
             home_force=home,
             active_forces=((active, 1.0),) if active else (),
             current_force=int(row["force"]),
@@ -470,51 +448,6 @@ class SecondPass:
         parts = [f"{entity.name}:{state.digest()}" for entity, state in self.states.items()]
         parts += [s.card.version.version for scorers in self.scorers.values() for s in scorers]
         return " ".join(parts)
-
-
-def _code(value: float) -> int:
-    return 0 if math.isnan(value) else int(value)
-
-
-def _fact(name: str, unit: str, within: int | None, value: float, ts: int) -> Fact:
-    since = None if within is None else ts - within
-    shown = None if math.isnan(value) else (int(value) if value.is_integer() else round(value, 6))
-    return Fact(name, shown, unit, since, ts)
-
-
-def _reasons(
-    words: dict[str, str], values: dict[str, float], usual: dict[str, float], contributions: dict[str, float]
-) -> tuple[Reason, ...]:
-    """The signals that speak for it, strongest first, each with its share of all that does."""
-    speaking = {name: part for name, part in contributions.items() if part > 0.0}
-    total = sum(speaking.values())
-    ordered = sorted(speaking.items(), key=lambda item: (-item[1], item[0]))
-    return tuple(
-        Reason(
-            name,
-            words[name],
-            _known(values[name]),
-            _known(usual[name]),
-            part / total,
-            part,
-        )
-        for name, part in ordered
-    )
-
-
-def _known(value: float) -> float | None:
-    return None if math.isnan(value) else value
-
-
-def _counterfactual(scorer: Scorer, values: dict[str, float]) -> Counterfactual | None:
-    found = scorer.card.smallest_change(values, scorer.threshold)
-    if found is None:
-        return None
-    name, would_be = found
-    words = scorer.words[name]
-    return Counterfactual(
-        name, _known(values[name]), would_be, f"it would not have alerted with {words} at {would_be:.4g}"
-    )
 
 
 def with_corroboration(fire: Fire, by: tuple[str, ...], related: tuple[Subject, ...]) -> Fire:
