@@ -20,7 +20,7 @@ import numpy as np
 from alerts.errors import AlertError
 from alerts.handling import handling
 from alerts.ids import alert_id, case_key
-from alerts.priority import priority
+from alerts.priority import STANDING, Rules, priority
 from alerts.record import (
     BANDS,
     NO_TIME,
@@ -31,7 +31,9 @@ from alerts.record import (
     Fire,
     Reason,
     Subject,
+    agreeing,
     finite,
+    raised_band,
 )
 from alerts.routing import route
 from places.organisations import Organisations, organisations
@@ -127,8 +129,14 @@ _ENCODER: Final = msgspec.msgpack.Encoder(order="sorted")
 class Episodes:
     """Open episodes, and what must be remembered of those that ended."""
 
-    def __init__(self, limits: Limits | None = None, places: Organisations | None = None) -> None:
-        """Start with nothing; `places` are the organisations (those that come with Linewatch by default)."""
+    def __init__(
+        self,
+        limits: Limits | None = None,
+        places: Organisations | None = None,
+        rules: Rules | None = None,
+    ) -> None:
+        """Start with nothing; `places` are the organisations, `rules` the priorities (by default Linewatch's own)."""
+        self._rules = rules or STANDING
         self._limits = limits or Limits()
         self._organisations = places or organisations()
         self._clock = NO_TIME
@@ -224,13 +232,14 @@ class Episodes:
         changes: Iterable[bytes] = (),
         limits: Limits | None = None,
         places: Organisations | None = None,
+        rules: Rules | None = None,
     ) -> "Episodes":
         """The episodes a snapshot holds, with the changes written after it, oldest first.
 
         Raises:
             AlertError: the bytes are not a snapshot of a version this one can read.
         """
-        episodes = cls(limits, places)
+        episodes = cls(limits, places, rules)
         episodes._apply(snapshot, "whole")
         for delta in changes:
             episodes._apply(delta, "changes")
@@ -347,7 +356,8 @@ class Episodes:
         others = self._others(key, fire.subject)
         _add(episode.linked, [other.alert_id for other in others])
         _add(episode.corroborated_by, fire.corroborated_by)
-        _add(episode.corroborated_by, [f"{other.peak.stream}:{other.peak.detector}" for other in others])
+        same = [other.peak for other in others if other.peak.claim == fire.claim]
+        _add(episode.corroborated_by, [f"{peak.stream}:{peak.detector}" for peak in same])
 
     def _others(self, key: _Key, subject: Subject) -> list[_Episode]:
         """Other open episodes about a subject, in the order of their keys."""
@@ -364,7 +374,7 @@ class Episodes:
     def _amend(self, episode: _Episode, why: tuple[str, ...], clock: int) -> Alert:
         """The next revision, and what it said, so that the next change can be told."""
         episode.revision += 1
-        episode.sent_band = max(episode.sent_band, BANDS.index(episode.peak.band))
+        episode.sent_band = max(episode.sent_band, BANDS.index(_band(episode)))
         episode.next_count = 1 << episode.count.bit_length()
         episode.sent_corroborated = len(episode.corroborated_by)
         episode.sent_forces = len(episode.forces)
@@ -394,8 +404,10 @@ class Episodes:
             raised_ts=episode.raised_ts,
             subjects=(peak.subject, *peak.related),
             score=peak.score,
-            band=peak.band,
-            priority=priority(peak, episode.count, len(routing.regions)),
+            band=_band(episode),
+            claim=peak.claim,
+            band_raised_by=_agreeing(episode),
+            priority=priority(peak, episode.count, len(routing.regions), self._rules),
             facts=(*peak.facts, _firings(episode)),
             assessment=_assessment(peak),
             event_ids=(*episode.head, *episode.tail),
@@ -533,6 +545,16 @@ def _key(detector: str, subject: Subject) -> _Key:
     return f"{detector}|{subject.name}"
 
 
+def _agreeing(episode: _Episode) -> tuple[str, ...]:
+    return agreeing(episode.peak.stream, tuple(episode.corroborated_by))
+
+
+def _band(episode: _Episode) -> str:
+    """The score's band, a step up when two streams agree."""
+    band = episode.peak.band
+    return raised_band(band) if _agreeing(episode) else band
+
+
 def _add(kept: list[str], new: Iterable[str]) -> None:
     for item in new:
         if item and item not in kept:
@@ -544,7 +566,7 @@ def _material(episode: _Episode) -> tuple[str, ...]:
     if episode.revision == 0:
         return ("new",)
     changed = (
-        (BANDS.index(episode.peak.band) > episode.sent_band, "band rose"),
+        (BANDS.index(_band(episode)) > episode.sent_band, "band rose"),
         (episode.count >= episode.next_count, "evidence doubled"),
         (len(episode.corroborated_by) > episode.sent_corroborated, "corroborated"),
         (len(episode.forces) > episode.sent_forces, "new force"),

@@ -23,6 +23,12 @@ INDICATORS: Final = (
 )  # fmt: skip
 """What a firing may say beside its score, because routing asks for it (nationally mapped group, and so on)."""
 
+CLAIMS: Final = ("", "line", "exploited", "till")
+"""What county-lines detectors claim: this is a line, this person is made use of, this account is a line's till.
+Scores of different claims are never added up and never raise each other's band: a child who carries drugs is not the
+line it is carried for."""
+LONE_STREAMS: Final = ("payments", "telecoms")
+
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 NO_TIME: Final = -(2**62)
 """The time that stands for "not said", as in the frames."""
@@ -118,6 +124,8 @@ class Priority(msgspec.Struct, frozen=True, kw_only=True):
     organisational: float
     confidence: str
     cells: dict[str, int]
+    rules: str = ""
+    """Which priority rules were in force: empty for those that come with Linewatch."""
 
 
 class Owner(msgspec.Struct, frozen=True, kw_only=True):
@@ -184,6 +192,8 @@ class Fire(msgspec.Struct, frozen=True, kw_only=True):
     subject: Subject
     score: float
     threshold: float
+    claim: str = ""
+    """What is claimed of the subject, from CLAIMS; empty: that it does what the threat says."""
     bands: tuple[float, float, float] = (0.5, 0.75, 0.9)
     """From which score on it is medium, high, critical."""
     related: tuple[Subject, ...] = ()
@@ -252,6 +262,10 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     subjects: tuple[Subject, ...]
     score: float
     band: str
+    """The word for the score, one step up when another stream says the same (`band_raised_by`)."""
+    claim: str = ""
+    band_raised_by: tuple[str, ...] = ()
+    """The streams that agree; empty: the band is the score's own."""
     priority: Priority
     facts: tuple[Fact, ...]
     assessment: Assessment
@@ -303,6 +317,20 @@ def band_of(score: float, bands: tuple[float, float, float]) -> str:
     """The word for a score, given from where on it is medium, high and critical."""
     medium, high, critical = bands
     return BANDS[(score >= medium) + (score >= high) + (score >= critical)]
+
+
+def raised_band(band: str) -> str:
+    """The next band up, if there is one."""
+    return BANDS[min(BANDS.index(band) + 1, len(BANDS) - 1)]
+
+
+def agreeing(stream: str, corroborated_by: tuple[str, ...]) -> tuple[str, ...]:
+    """The streams that say the same of a subject, when they are two; nothing when it is one alone.
+
+    A detector that scores both streams together has counted the other one already.
+    """
+    said = {by.partition(":")[0] for by in corroborated_by} & set(LONE_STREAMS)
+    return tuple(sorted(said | {stream})) if stream in LONE_STREAMS and said - {stream} else ()
 
 
 def when_text(us: int) -> str:

@@ -252,14 +252,37 @@ class AlertStore:
 
     def case(self, case_key: str) -> tuple[Alert, ...]:
         """The alerts that are in a case now, oldest first."""
-        members = tables.members
-        inside = sa.select(members.c.alert_id).where(
-            members.c.case_key == case_key, members.c.to_ts.is_(None)
-        )
-        query = sa.select(tables.alerts).where(tables.alerts.c.alert_id.in_(inside))
         with self._reading() as connection:
-            rows = connection.execute(query.order_by(*_ordering("oldest"))).mappings().all()
-            return _whole(connection, rows)
+            return _members(connection, case_key)
+
+    def whole_case(self, case_key: str, by: str | None = None, why: str = "review") -> cases.Case:
+        """A case as it stands, by its key, one merged into it, or the beginning of one; a person's look is audited.
+
+        Raises:
+            UnknownAlert: no case has that key, or several begin so.
+        """
+        if by is None:
+            with self._reading() as connection:
+                return _case(connection, case_key)
+        actor = check_name(by)
+        with self._writing() as connection:
+            found = _case(connection, case_key)
+            self._audit(connection, actor, "CONSULT", found.case_key, "", "", why, "case")
+            return found
+
+    def cases(self, campus: str | None = None, limit: int | None = None) -> tuple[cases.Case, ...]:
+        """Cases with open alerts, the most urgent first; a campus's own are those in which it owns an alert."""
+        members, alerts = tables.members, tables.alerts
+        joined = members.join(alerts, alerts.c.alert_id == members.c.alert_id)
+        urgent = sa.func.max(alerts.c.priority_order)
+        query = sa.select(members.c.case_key).select_from(joined)
+        query = query.where(members.c.to_ts.is_(None), alerts.c.status.in_(OPEN))
+        if campus is not None:
+            query = query.where(alerts.c.campus == campus)
+        query = query.group_by(members.c.case_key).order_by(urgent.desc(), members.c.case_key).limit(limit)
+        with self._reading() as connection:
+            keys = list(connection.execute(query).scalars())
+            return tuple(_case(connection, key) for key in keys)
 
     def merge_cases(self, keys: Sequence[str], by: str, why: str) -> str:
         """Make several cases one, at a person's word; the oldest key stays.
@@ -684,6 +707,33 @@ def _whole(connection: sa.Connection, rows: Sequence[sa.RowMapping]) -> tuple[Al
         for row in connection.execute(sa.select(members.c.alert_id, members.c.case_key).where(now)):
             keys[row.alert_id] = row.case_key
     return tuple(_with_people(row, keys[row["alert_id"]]) for row in rows)
+
+
+def _members(connection: sa.Connection, case_key: str) -> tuple[Alert, ...]:
+    """The alerts that are in a case now, oldest first."""
+    members = tables.members
+    inside = sa.select(members.c.alert_id).where(members.c.case_key == case_key, members.c.to_ts.is_(None))
+    query = sa.select(tables.alerts).where(tables.alerts.c.alert_id.in_(inside))
+    rows = connection.execute(query.order_by(*_ordering("oldest"))).mappings().all()
+    return _whole(connection, rows)
+
+
+def _case(connection: sa.Connection, named: str) -> cases.Case:
+    """A case by its key or enough of it, where its mergers lead."""
+    key = cases.current(connection, named)
+    if key is None:
+        c = tables.cases.c
+        query = sa.select(c.case_key).where(c.case_key.startswith(named, autoescape=True)).limit(2)
+        like = list(connection.execute(query).scalars()) if len(named) > SHORTEST_PREFIX else []
+        if len(like) > 1:
+            raise UnknownAlert(f"more than one case begins with {named}: give more of its key")
+        key = cases.current(connection, like[0]) if like else None
+    if key is None:
+        raise UnknownAlert(f"no case {named}: `linewatch cases` lists those with open alerts")
+    opened = connection.execute(
+        sa.select(tables.cases.c.opened_ts).where(tables.cases.c.case_key == key)
+    ).scalar_one()
+    return cases.case_from(key, opened, _members(connection, key), cases.merged_into(connection, key))
 
 
 def _with_people(row: sa.RowMapping, case_key: str) -> Alert:

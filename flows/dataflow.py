@@ -13,6 +13,7 @@ from bytewax.inputs import FixedPartitionedSource
 from bytewax.operators import StatefulBatchLogic
 from bytewax.outputs import FixedPartitionedSink
 
+from alerts.priority import STANDING, Rules
 from detectors.base import Detector
 from detectors.discovery import all_detectors
 from features.declared import CATALOGUE
@@ -331,7 +332,7 @@ class _National(_Hop):
     step = "national_hop"
 
     def begin(self, name: str) -> None:
-        self.work = NationalHop()
+        self.work = NationalHop(self.made.priorities)
 
     def go_on(self, base: Any | None, entries: list[Any]) -> None:
         states = ([] if base is None else [base]) + entries
@@ -364,6 +365,7 @@ class Made:
     digests: bool
     fsync: bool
     data_class: str
+    priorities: Rules
     versions: dict[str, str] = field(default_factory=dict)
     """Which version of each detector's model was last said to score."""
 
@@ -384,11 +386,12 @@ def build(
     digests: bool = False,
     fsync: bool = True,
     data_class: str = "synthetic",
+    priorities: Rules = STANDING,
     detectors: tuple[type[Detector], ...] | None = None,
 ) -> Dataflow:
     """The whole flow. `state` is where shards keep their state; `ends` where they leave a word when the input is done."""
     detectors = all_detectors() if detectors is None else detectors
-    made = Made(plan_of(detectors), detectors, shards, state, ends, digests, fsync, data_class)
+    made = Made(plan_of(detectors), detectors, shards, state, ends, digests, fsync, data_class, priorities)
     first, second = shard_names("one", shards), shard_names("two", shards)
     subject = shard_names("subject", SUBJECT_SHARDS)
 

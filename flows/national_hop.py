@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from alerts.episodes import Episodes
+from alerts.priority import STANDING, Rules
 from alerts.record import Alert, Fire, Subject
 from flows.second_pass import Evidence, Scored
 from flows.split import Expect, Ids, Rule
@@ -28,8 +29,9 @@ class TickDone:
 class NationalHop:
     """Merges what the subject shards send, names the events, keeps the episodes."""
 
-    def __init__(self) -> None:
-        self.episodes = Episodes()
+    def __init__(self, priorities: Rules = STANDING) -> None:
+        self.priorities = priorities
+        self.episodes = Episodes(rules=priorities)
         self.last_ts = 0
         self.waiting: Waiting[Scored] = Waiting("national hop")
         self._ids: dict[int, Ids] = {}
@@ -128,7 +130,7 @@ class NationalHop:
         whole, changes = states[0]["episodes"], [s["episodes"] for s in states[1:]]
         if not states[0]["whole"]:
             whole, changes = Episodes().snapshot(), [s["episodes"] for s in states]
-        self.episodes = Episodes.restore(whole, changes)
+        self.episodes = Episodes.restore(whole, changes, rules=self.priorities)
         self.waiting.had, self.last_ts = states[-1]["had"], states[-1]["last_ts"]
 
     def digest(self) -> str:

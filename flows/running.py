@@ -22,6 +22,7 @@ import msgspec
 from bytewax._bytewax import cluster_main
 from bytewax.recovery import RecoveryConfig, init_db_dir
 
+from alerts.priority import STANDING, read_rules
 from detectors.discovery import all_detectors
 from events.bases import Bases
 from events.codes import STREAMS
@@ -292,6 +293,7 @@ def _flow_of(
         digests=options.digests,
         fsync=settings.fsync and options.follow,
         data_class=settings.data_class,
+        priorities=STANDING if settings.priority is None else read_rules(settings.priority),
     )
     seconds = options.epoch_seconds or (settings.epoch_seconds if options.follow else _REPLAY_EPOCH_S)
     recovery = None if folders.engine is None else RecoveryConfig(str(folders.engine))  # type: ignore[no-untyped-call]

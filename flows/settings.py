@@ -58,6 +58,9 @@ class Settings(BaseSettings):
         default="synthetic-demo",
         description="The basis of records and sources that name none; empty: such records are dropped.",
     )
+    priority: Path | None = Field(
+        default=None, description="TOML file with the priority rules; Linewatch's own when not said."
+    )
     data_class: Literal["synthetic", "live"] = Field(
         default="synthetic", description="What alerts say of the data they come from."
     )

@@ -50,7 +50,7 @@ def test_a_row_taken_before_a_restart_is_not_counted_again(fire: Any) -> None:
     ("change", "why"),
     [
         ({"score": 0.8}, "band rose"),
-        ({"corroborated_by": ("telecoms",)}, "corroborated"),
+        ({"corroborated_by": ("payments:app_scam",)}, "corroborated"),
         ({"active_forces": ((12, 0.5),)}, "new force"),
         ({"home_force": 9}, "holder placed"),
         ({"minor": True}, "safeguarding"),
@@ -207,9 +207,41 @@ def test_two_detectors_about_one_subject_corroborate_and_link(fire: Any) -> None
     assert line.linked_alerts == (mule.alert_id,)
     again = episodes.fire(fire(3))
     assert again is not None
-    assert again.revision_why == ("evidence doubled", "corroborated")
+    assert again.revision_why == ("band rose", "evidence doubled", "corroborated")
     assert again.linked_alerts == (line.alert_id,)
     assert again.case_key == line.case_key
+
+
+def test_two_streams_that_agree_raise_the_band_by_one_and_say_so(fire: Any) -> None:
+    episodes = Episodes()
+    alone = episodes.fire(fire(1, score=0.6, corroborated_by=("payments:app_scam",)))
+    assert alone is not None
+    assert (alone.band, alone.band_raised_by) == ("medium", ())
+    both = episodes.fire(fire(2, score=0.6, corroborated_by=("telecoms:sim_swap",)))
+    assert both is not None
+    assert (both.band, both.band_raised_by) == ("high", ("payments", "telecoms"))
+    assert both.score == 0.6
+    worst = Episodes().fire(fire(1, score=0.95, corroborated_by=("telecoms:sim_swap",)))
+    assert worst is not None
+    assert worst.band == "critical"
+    joint = Episodes().fire(fire(1, stream="both", corroborated_by=("telecoms:sim_swap",)))
+    assert joint is not None
+    assert joint.band_raised_by == ()  # a detector of both streams has counted the other one already
+
+
+def test_a_line_and_the_person_it_exploits_never_raise_each_other(fire: Any) -> None:
+    episodes = Episodes()
+    line = {"threat": "county_lines", "stream": "telecoms", "detector": "deal_line", "claim": "line"}
+    child = {"threat": "county_lines", "stream": "payments", "detector": "courier", "claim": "exploited"}
+    episodes.fire(fire(1, **line))
+    carried = episodes.fire(fire(2, **child))
+    assert carried is not None
+    assert carried.corroborated_by == ()
+    assert carried.band_raised_by == ()
+    assert len(carried.linked_alerts) == 1  # but each says where the other is
+    other = episodes.fire(fire(3, **(child | {"detector": "missing_child_contact"})))
+    assert other is not None
+    assert other.corroborated_by == ("payments:courier",)
 
 
 def test_memory_goes_with_time(fire: Any) -> None:

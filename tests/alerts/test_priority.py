@@ -1,5 +1,6 @@
 """Priority and handling: children first, parts shown, confidence apart, grades never raised by themselves."""
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -8,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts.episodes import Episodes
+from alerts.errors import AlertError
 from alerts.handling import handling, reviewed
-from alerts.priority import CELLS, CHILD_FIRST, priority
+from alerts.priority import CELLS, CHILD_FIRST, priority, read_rules
 
 WORST = dict.fromkeys(CELLS, 4)
 
@@ -69,6 +71,44 @@ def test_cells_stay_in_range_and_more_harm_never_lowers_the_order(
     assert 1 <= shown.likelihood <= 4
     worse = priority(fire(harm=harm | {"physical": 4}, score=score), count, regions)
     assert worse.order >= shown.order
+
+
+def test_rules_are_data_and_every_priority_names_those_in_force(fire: Any, tmp_path: Path) -> None:
+    path = tmp_path / "agreed.toml"
+    path.write_text(
+        "grades = [0, 1, 2, 4, 16]\nlevels = [10, 20, 30]\n"
+        "[alignment]\nfraud = 4\n[harm.mule_account]\nphysical = 4\n"
+    )
+    rules = read_rules(path)
+    before, now = priority(fire()), priority(fire(), rules=rules)
+    assert (before.rules, now.rules) == ("", rules.name)
+    assert rules.name.startswith("agreed-")
+    assert now.cells["physical"] == 4
+    assert now.cells["priority_alignment"] == 4
+    assert now.risk > before.risk
+    assert now.level == "critical"
+    path.write_text("grades = [0, 1, 2, 4, 9999]\n[harm.mule_account]\nphysical = 4\n")
+    assert priority(fire(), rules=read_rules(path)).order < priority(fire(minor=True, score=0.0)).order
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ("grades = [0, 2, 1, 4, 8]", "never counts less"),
+        ("levels = [3, 2, 1]", "must rise"),
+        ("[harm.mule_account]\nphysical = 5", "0 to 4"),
+        ("[harm.mule_account]\nfear = 2", "no such cell: fear"),
+        ("colour = 'red'", "unknown field"),
+        ("grades = [", "no set of priority rules"),
+    ],
+)
+def test_rules_that_cannot_be_are_refused_with_why(tmp_path: Path, said: str, why: str) -> None:
+    path = tmp_path / "rules.toml"
+    path.write_text(said)
+    with pytest.raises(AlertError, match=why):
+        read_rules(path)
+    with pytest.raises(AlertError, match="cannot be read"):
+        read_rules(tmp_path / "none.toml")
 
 
 def test_made_up_data_is_official_and_live_data_is_sensitive(fire: Any) -> None:

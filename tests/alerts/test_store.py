@@ -282,18 +282,64 @@ def test_alerts_that_share_someone_are_one_case_with_the_older_key(store: AlertS
     assert store.alert(later.alert_id).case_key == one.case_key
 
 
+def test_one_acquaintance_ties_nobody_and_two_do(store: AlertStore, fire: Any) -> None:
+    buyers = [Subject("number", f"{n:032x}") for n in range(900, 904)]
+    episodes = Episodes()
+    lines = [
+        episodes.fire(fire(n, who=n, related=related))
+        for n, related in enumerate((buyers[:2], buyers[1:3], buyers[:2] + buyers[3:]), start=1)
+    ]
+    store.write([alert for alert in lines if alert], 1)
+    first, second, third = (store.alert(alert.alert_id).case_key for alert in lines if alert)
+    assert first != second  # one buyer who knows both
+    assert first == third  # two who do
+    why = next(row[5] for row in contents(store)["case_members"] if row[2] == lines[2].alert_id)  # type: ignore[union-attr]
+    assert "and 1 more" in why
+
+
 def test_a_hub_links_nobody(store: AlertStore, fire: Any) -> None:
-    hub = Subject("number", "b" * 32)
+    hub = fire(who=1).subject
     terminal = Subject("terminal", "c" * 32)
     episodes = Episodes()
-    many = [episodes.fire(fire(n, who=n, related=(terminal,))) for n in range(1, 5)]
-    store.write([alert for alert in many if alert], 1)
+    one = episodes.fire(fire(1, who=1))
+    many = [episodes.fire(fire(n, who=n, related=(terminal,))) for n in range(2, 6)]
+    store.write([alert for alert in (one, *many) if alert], 1)
     assert len({store.alert(alert.alert_id).case_key for alert in many if alert}) == 4
     crowd = [episodes.fire(fire(n, who=n, related=(hub,))) for n in range(100, 140)]
     store.write([alert for alert in crowd if alert], 2)
     keys = [store.alert(alert.alert_id).case_key for alert in crowd if alert]
-    assert len(set(keys[:25])) == 1
-    assert len(set(keys[25:])) == 15
+    assert len(set(keys[:24])) == 1
+    assert len(set(keys[24:])) == 16
+
+
+def test_a_case_tells_its_forces_campuses_and_claims_apart(store: AlertStore, fire: Any) -> None:
+    episodes = Episodes()
+    county = {"threat": "county_lines", "stream": "telecoms"}
+    line = fire(1, who=1, home_force=1, detector="deal_line", claim="line", score=0.7, **county)
+    child = fire(
+        2, who=2, home_force=9, detector="courier", claim="exploited", score=0.55, minor=True,
+        related=(line.subject,), active_forces=((4, 1.0),), **county,
+    )  # fmt: skip
+    till = fire(3, who=3, home_force=9, related=(line.subject,), score=0.9)
+    alerts = [alert for each in (line, child, till) if (alert := episodes.fire(each))]
+    store.write(alerts, 1)
+    case = store.whole_case(alerts[0].case_key)
+    assert case.claims == {"exploited": 0.55, "fraud": 0.9, "line": 0.7}
+    assert case.forces == (1, 4, 9)
+    assert len(case.campuses) == 2
+    assert case.child_first
+    assert case.safeguarding
+    assert {subject.name for subject in case.about} == {each.subject.name for each in (line, child, till)}
+    assert case.beside == ()
+    assert store.whole_case(case.case_key[:8]) == case
+    assert {store.alert(each.alert_id).case_key for each in alerts} == {case.case_key}
+    assert [each.case_key for each in store.cases()] == [case.case_key]
+    assert [each.case_key for each in store.cases(campus=case.campuses[0])] == [case.case_key]
+    assert store.cases(campus="rcc-nowhere") == ()
+    store.whole_case(case.case_key, by=ANALYST, why="tasking")
+    assert [(row.op, row.object_type) for row in store.audit_trail(case.case_key)] == [("CONSULT", "case")]
+    with pytest.raises(UnknownAlert, match="no case"):
+        store.whole_case("Cnothing")
 
 
 def test_people_may_merge_cases_and_must_say_why(store: AlertStore, raised: list[Alert]) -> None:

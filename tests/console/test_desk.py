@@ -178,3 +178,21 @@ def test_an_empty_queue_says_so(run, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'empty.sqlite'}"
     AlertStore(url).migrate()
     assert run("alerts", "--store", url).out == "No alerts.\n"
+
+
+def test_cases_tell_who_where_and_what_is_claimed(run, desk: str, two_alerts: tuple[Alert, Alert]) -> None:
+    listed = run("cases", "--store", desk, "--json")
+    cases = [json.loads(line) for line in listed.out.splitlines()]
+    assert sum(len(each["alerts"]) for each in cases) == 2
+    assert cases[0]["child_first"]  # the child before everything else
+    table = run("cases", "--store", desk)
+    assert "fraud" in table.out
+    one = run("case", cases[0]["case_key"][:8], "--store", desk)
+    assert one.status == 0
+    for words in ("What is claimed", "never added up", "Safeguarding first", "owned by"):
+        assert words in one.out, words
+    plain = json.loads(run("case", cases[0]["case_key"], "--store", desk, "--json").out)
+    assert plain["alerts"][0]["alert_id"] == cases[0]["alerts"][0]
+    missing = run("case", "Cnothing", "--store", desk)
+    assert missing.status == 1
+    assert "linewatch cases" in missing.err
