@@ -25,8 +25,9 @@ SECOND: Final = 1_000_000
 _UNITS: Final = {"s": SECOND, "m": 60 * SECOND, "h": 3_600 * SECOND, "d": 86_400 * SECOND}
 _DURATION: Final = re.compile(r"^(\d+)([smhd])$")
 
-FIELDS: Final = ("other", "device", "sim", "place")
-"""What a pair can be made with: the other party, the device or handset, the SIM or card, the place or cell."""
+FIELDS: Final = ("other", "device", "sim", "place", "third")
+"""What a pair can be made with: the other party, the device or handset, the SIM or card, the place or cell, and
+whoever else a record concerns (see `features.rows.THIRDS`)."""
 
 PAIR_LIFETIME: Final = "90d"
 """A pair unseen for this long is new again."""
@@ -60,6 +61,14 @@ HOME: Final = Value("home")
 FORCE: Final = Value("force")
 AGE: Final = Value("age")
 PREPAID: Final = Value("prepaid")
+OTHER_ID: Final = Value("other_id")
+DEVICE_ID: Final = Value("device_id")
+SIM_ID: Final = Value("sim_id")
+PLACE_ID: Final = Value("place_id")
+THIRD_ID: Final = Value("third_id")
+"""Who or what a pair is made with, as a number: the low 52 bits of its token, exact in a float64."""
+UNTIL: Final = Value("until")
+"""Until when a link or a row of a watch list holds (microseconds since 1970; infinite when it does not say)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,19 +41,25 @@ from features.program import (
     V_AGE,
     V_BALANCE,
     V_BORN,
+    V_DEVICE_ID,
     V_FORCE,
     V_HOME,
     V_ONE,
     V_OTHER,
+    V_OTHER_ID,
+    V_PLACE_ID,
     V_PREPAID,
+    V_SIM_ID,
     V_SINCE,
+    V_THIRD_ID,
+    V_UNTIL,
     V_VALUE,
     VALUE,
     WINDOW,
     WINDOW_MAX,
     WINDOW_MIN,
 )
-from features.rows import Flag, Role
+from features.rows import Flag, Kind, Role
 
 PAIR = np.dtype(
     [
@@ -78,6 +84,8 @@ _HOUR_US = 3_600_000_000
 _DAY_US = 24 * _HOUR_US
 _PREPAID = int(Flag.PREPAID)
 _PEEK = int(Role.PEEK)
+_LISTS = (int(Kind.LINK), int(Kind.WATCH))
+_ID_BITS = (1 << 52) - 1
 _NEVER = -1
 _ENOUGH_PAST = 5.0  # a deviation needs a past: fewer events than this tell nothing of what is usual
 _SD_FLOOR = (
@@ -162,6 +170,12 @@ def regrow_pairs(old, new, slot_of, state, lifetimes):  # type: ignore[no-untype
 
 
 @njit(cache=True, inline="always")
+def _id(token):  # type: ignore[no-untyped-def]
+    """A token as an exact number; absent when there is none."""
+    return np.float64(token & np.uint64(_ID_BITS)) if token != 0 else np.nan
+
+
+@njit(cache=True, inline="always")
 def _value(row, source, arg, x, i, state, s):  # type: ignore[no-untyped-def]
     if source == V_ONE:
         return 1.0
@@ -178,12 +192,24 @@ def _value(row, source, arg, x, i, state, s):  # type: ignore[no-untyped-def]
     if source == V_AGE:
         return np.float64(row.age) if row.age > 0 else np.nan
     if source == V_PREPAID:
-        return 1.0 if (row.flags & np.uint32(_PREPAID)) != 0 else 0.0
+        return 1.0 if (row.flags & _PREPAID) != 0 else 0.0
     if source == V_SINCE:
         last = state[s, arg]
         return (row.ts - last) / 1e6 if 0.0 < last <= row.ts else np.nan
     if source == V_OTHER:
         return x[i, arg]
+    if source == V_UNTIL:
+        return row.value if row.kind == _LISTS[0] or row.kind == _LISTS[1] else np.nan
+    if source == V_OTHER_ID:
+        return _id(row.other_lo)
+    if source == V_DEVICE_ID:
+        return _id(row.device_lo)
+    if source == V_SIM_ID:
+        return _id(row.sim_lo)
+    if source == V_PLACE_ID:
+        return _id(row.place_lo)
+    if source == V_THIRD_ID:
+        return _id(row.third_lo)
     return np.nan
 
 
@@ -282,7 +308,9 @@ def _party(row, field):  # type: ignore[no-untyped-def]
         return row.device_lo
     if field == 2:
         return row.sim_lo
-    return row.place_lo
+    if field == 3:
+        return row.place_lo
+    return row.third_lo
 
 
 @njit(cache=True, inline="always")
@@ -315,7 +343,9 @@ def _pair_field(row, field):  # type: ignore[no-untyped-def]
         return row.device_lo
     if field == 2:
         return row.sim_lo
-    return row.place_lo
+    if field == 3:
+        return row.place_lo
+    return row.third_lo
 
 
 @njit(cache=True)

@@ -26,8 +26,8 @@ SELECTION: Final = np.dtype(
         ("kinds", "u8"),
         ("roles", "u4"),
         ("statuses", "u4"),
-        ("having", "u4"),
-        ("lacking", "u4"),
+        ("having", "i8"),
+        ("lacking", "i8"),
         ("hours", "u4"),
         ("compare", "i4"),  # 0 none, 1 at least, 2 at most
         ("source", "i4"),
@@ -83,6 +83,7 @@ WINDOW, WINDOW_MAX, WINDOW_MIN, MEAN, VALUE, AGE, RATIO, PLACE, PLACE_SHARE, DIS
 
 # Values
 V_ONE, V_VALUE, V_BALANCE, V_BORN, V_HOME, V_FORCE, V_AGE, V_PREPAID, V_SINCE, V_OTHER = range(10)
+V_OTHER_ID, V_DEVICE_ID, V_SIM_ID, V_PLACE_ID, V_THIRD_ID, V_UNTIL = range(10, 16)
 _SOURCES: Final = {
     "one": V_ONE,
     "value": V_VALUE,
@@ -94,8 +95,14 @@ _SOURCES: Final = {
     "prepaid": V_PREPAID,
     "since": V_SINCE,
     "other": V_OTHER,
+    "other_id": V_OTHER_ID,
+    "device_id": V_DEVICE_ID,
+    "sim_id": V_SIM_ID,
+    "place_id": V_PLACE_ID,
+    "third_id": V_THIRD_ID,
+    "until": V_UNTIL,
 }
-_FIELD_CODES: Final = {"other": 0, "device": 1, "sim": 2, "place": 3}
+_FIELD_CODES: Final = {"other": 0, "device": 1, "sim": 2, "place": 3, "third": 4}
 
 HEADER: Final = 3
 """Columns at the head of every state row: clock (latest event time), last recorded time, rows seen."""

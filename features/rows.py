@@ -28,12 +28,13 @@ ROW: Final = np.dtype(
         ("device_lo", "u8"),  # payment: the payer's device; telecoms: the handset
         ("sim_lo", "u8"),  # payment: the card; telecoms: the SIM
         ("place_lo", "u8"),  # payment: the terminal, else the merchant; telecoms: the cell
-        ("value", "f8"),  # amount in minor units; seconds of a call; bytes of a data session
+        ("third_lo", "u8"),  # whom else it concerns: see THIRDS
+        ("value", "f8"),  # minor units; seconds of a call; bytes of data; of a link or watch row until when
         ("balance", "f8"),  # own balance after the payment, minor units
         ("born", "f8"),  # when the account was opened or the SIM activated; NaN = not said
+        ("flags", "i8"),  # Flag
         ("lat", "f4"),
         ("lon", "f4"),
-        ("flags", "u4"),
         ("mcc", "u2"),
         ("country", "u2"),  # calling code of the other number
         ("kind", "u1"),  # Kind
@@ -49,6 +50,14 @@ ROW: Final = np.dtype(
     ],
     align=True,
 )
+
+
+THIRDS: Final = {
+    "payment": "the number that a top-up or ticket was bought for; of a thing's row the account paid",
+    "account": "the block of addresses it was reached from",
+    "telecoms": "the number the network knows, or who paid a top-up; of a thing's row the other number",
+}
+"""What `third_lo` stands for, by record."""
 
 
 class Entity(IntEnum):
@@ -88,6 +97,10 @@ class Role(IntEnum):
     LINKED = 13  # a link was told of this account or number
     WATCHED = 14  # a watch list names this account or number
     PEEK = 15  # not told of the event (its own supplier will): looked at for the other party's sake, never changed
+    HEARD = (
+        16  # a number that called or texted and that no supplier here speaks for: known from who was called
+    )
+    REACHED = 17  # such a number (foreign or premium rate) that was called or texted: known from who called
 
 
 ENTITY_OF: Final[dict[Role, tuple[Entity, ...]]] = {
@@ -106,6 +119,8 @@ ENTITY_OF: Final[dict[Role, tuple[Entity, ...]]] = {
     Role.CELL: (Entity.CELL,),
     Role.LINKED: SUBJECTS,
     Role.WATCHED: (Entity.ACCOUNT, Entity.NUMBER, Entity.HANDSET),
+    Role.HEARD: (Entity.NUMBER,),
+    Role.REACHED: (Entity.NUMBER,),
 }
 
 
@@ -175,8 +190,36 @@ class Flag(IntEnum):
     MINOR = 1 << 12  # the owner is under 18
     SHORT = 1 << 13  # a call under a minute
     FINAL = 1 << 14  # the record of a call that is over (or was complete), or of anything but a call
-    AWAY = 1 << 15  # happened outside the owner's home force
-    ROAMING = 1 << 16
+    AWAY = 1 << 15  # a payment outside the force in which its account's holder lives
+    ROAMING = 1 << 16  # in the network of another country than the SIM's
+    ABROAD_IN = 1 << 17  # came in from abroad, whatever number it shows
+    OTHER_FOREIGN = 1 << 18  # the other number is of another country (neither UK nor of the range for tests)
+    OTHER_PREMIUM = 1 << 19  # the other number is premium rate
+    OTHER_WITHHELD = 1 << 20
+    FROM_SENDER = 1 << 21  # the other is a sender's name or a short code
+    SPOOFED = 1 << 22  # the number the network knows for the caller is not the one shown
+    UNREACHED = 1 << 23  # a call that was not answered, or was over within UNREACHED_S
+    OUTGOING = 1 << 24  # the row's number called or texted; of a thing's row, whoever used it
+    CNP = 1 << 25  # card not present: e-commerce, mail or telephone order
+    CONTACTLESS = 1 << 26
+    CASH_LIKE = 1 << 27  # as good as cash: see CASH_LIKE_MCC
+    TRAVEL = 1 << 28  # see TRAVEL_MCC
+    TOPUP_FOR_OTHER = 1 << 29  # bought for a phone: the record names whose (`third`)
+    REMOTE = 1 << 30  # by app, web, telephone or through another provider: nobody was seen
+    BY_TELEPHONE = 1 << 31
+    WEAK_AUTH = 1 << 32  # no authentication, or a password alone
+    PAID_CASH = 1 << 33  # a top-up by voucher or cash
+    YOUNG = 1 << 34  # the owner is 16 to 24
+    OLDER = 1 << 35  # the owner is 65 or over
+    FOREIGN = 1 << 36  # the row's own number is of another country; told of HEARD and REACHED only
+    PREMIUM = 1 << 37  # the row's own number is premium rate; told of HEARD and REACHED only
+    WATCHED_CHILD = 1 << 38  # watch row: a missing child
+    WATCHED_LINE = 1 << 39  # watch row: a deal line, or a number under a restriction order
+    WATCHED_HANDSET = 1 << 40  # watch row: a stolen handset
+    WATCHED_MULE = 1 << 41  # watch row: a mule marker
+    CHANGED_PHONE = 1 << 42  # which detail an account's record is of
+    CHANGED_EMAIL = 1 << 43
+    CHANGED_ADDRESS = 1 << 44
 
 
 ROUND_SUMS_MINOR: Final = tuple(p * 100 for p in (5, 10, 15, 20, 25, 30, 40, 50, 60, 80, 100))
@@ -184,6 +227,16 @@ ROUND_SUMS_MINOR: Final = tuple(p * 100 for p in (5, 10, 15, 20, 25, 30, 40, 50,
 
 SHORT_CALL_S: Final = 60.0
 """A short call: orders to a deal line take well under a minute (signal T4)."""
+
+
+UNREACHED_S: Final = 3.0
+"""A call this short reached nobody: what is left to call back is the missed call (one ring)."""
+
+CASH_LIKE_MCC: Final = (4829, 6010, 6011, 6051, 7995)
+"""Money transfer, cash over the counter and from machines, quasi-cash and crypto, gambling (ISO 18245)."""
+
+TRAVEL_MCC: Final = (4111, 4112, 4121, 4131, 4722, 6513, 7011, 7512, *range(3501, 4000))
+"""Local transport, rail, taxi, coach, travel agents, lets, hotels (also by chain), car hire (ISO 18245)."""
 
 
 def chosen(rows: Rows, order: npt.NDArray[np.int64]) -> Rows:

@@ -15,7 +15,7 @@ import polars as pl
 from features import declare, program, state
 from features.declare import Catalogue, Condition, Feature, Selection, Value, duration
 from features.errors import FeatureError
-from features.rows import Entity, Flag, Role, Rows
+from features.rows import Entity, Flag, Kind, Role, Rows
 from features.twin_passes import answers, commonest, past
 from features.twin_windows import Clocks, Floats, Ints, Window
 
@@ -26,6 +26,7 @@ _HOUR_US: Final = 3_600_000_000
 _DAY_US: Final = 24 * _HOUR_US
 _ENOUGH_PAST: Final = 5
 _SD_FLOOR: Final = 0.05
+_ID_BITS: Final = (1 << 52) - 1
 
 _COLUMNS: Final = (
     "ts",
@@ -36,6 +37,7 @@ _COLUMNS: Final = (
     "device_lo",
     "sim_lo",
     "place_lo",
+    "third_lo",
     "value",
     "balance",
     "born",
@@ -230,6 +232,12 @@ class _History:
             return np.where((last > 0) & (last <= self.ts), (self.ts - last) / 1e6, np.nan)
         if value.source == "other":
             return self._carried(f"other.{value.of}")
+        if value.source == "until":
+            listed = self.frame["kind"].is_in([int(Kind.LINK), int(Kind.WATCH)])
+            return np.where(listed.to_numpy(), self.frame["value"].to_numpy(), np.nan)
+        if value.source.endswith("_id"):
+            token = self.frame[f"{value.source[:-3]}_lo"].to_numpy()
+            return np.where(token != 0, (token & np.uint64(_ID_BITS)).astype(np.float64), np.nan)
         said = self.frame[value.source].cast(pl.Float64).to_numpy()
         return np.where(said > 0, said, np.nan) if value.source in ("home", "force", "age") else said
 

@@ -12,24 +12,34 @@ import numpy.typing as npt
 import polars as pl
 
 from events.codes import (
+    ACCOUNT_DETAILS,
+    AUTHS,
+    CHANNELS,
     COP_RESULTS,
     DIRECTIONS,
+    ENTRY_MODES,
+    INGRESSES,
     NUMBER_CLASSES,
     PHASES,
     REFERENCE_KINDS,
     STATUSES,
     TOKEN_KINDS,
     WATCH_WHATS,
+    WATCH_WHYS,
+    Words,
     code_of,
 )
 from events.frames import ABSENT_OF, FRAMES, NO_TIME
 from events.ledger import Tick
 from features.rows import (
     ACCOUNT_KIND_BASE,
+    CASH_LIKE_MCC,
     ROUND_SUMS_MINOR,
     ROW,
     SHORT_CALL_S,
     TELECOM_KIND_BASE,
+    TRAVEL_MCC,
+    UNREACHED_S,
     Entity,
     Flag,
     Kind,
@@ -38,16 +48,76 @@ from features.rows import (
     joined,
 )
 
+Array = npt.NDArray[Any]
+Mask = npt.NDArray[np.bool_]
+Flags = npt.NDArray[np.int64]
+RowsByEntity = dict[Entity, list[Rows]]
+
+
+def _codes(words: Words, *chosen: str) -> tuple[int, ...]:
+    return tuple(code_of(words, word) for word in chosen)
+
+
+def _flags_of(size: int, *meant: tuple[Iterable[int], int]) -> Flags:
+    """A table from codes to flags: looking a column up costs less than comparing it code by code."""
+    table = np.zeros(size, dtype=np.int64)
+    for codes, flag in meant:
+        table[list(codes)] |= flag
+    return table
+
+
+_NO: Final = 1
 _YES: Final = 2
-_MINORS: Final = 2  # the first two age bands are under 18
 _ACCEPTED: Final = code_of(STATUSES, "accepted")
-_COP_BAD: Final = tuple(code_of(COP_RESULTS, word) for word in ("close_match", "no_match"))
-_QUIET: Final = tuple(code_of(REFERENCE_KINDS, word) for word in ("blank", "emoji", "word"))
-_MOBILE: Final = tuple(code_of(NUMBER_CLASSES, word) for word in ("mobile", "test"))
-_SERVICE: Final = tuple(
-    code_of(NUMBER_CLASSES, word) for word in ("short_code", "alphanumeric", "freephone", "premium")
+_COP_BAD: Final = _codes(COP_RESULTS, "close_match", "no_match")
+_QUIET: Final = _codes(REFERENCE_KINDS, "blank", "emoji", "word")
+_HERE: Final = (0, 44, 999)
+"""Calling codes of numbers that are not foreign: not known, the UK's, and the one for tests."""
+_HOME_MCC: Final = (234, 235)
+"""The UK's mobile country codes: one country."""
+_WITHHELD: Final = code_of(NUMBER_CLASSES, "withheld")
+_ABROAD: Final = code_of(INGRESSES, "international")
+_AGE_FLAGS: Final = _flags_of(
+    256,
+    ((1, 2), Flag.MINOR),  # places in AGE_BANDS, plus one
+    ((2, 3, 4), Flag.YOUNG),
+    ((8, 9), Flag.OLDER),
 )
-_FIXED: Final = tuple(code_of(NUMBER_CLASSES, word) for word in ("geographic", "non_geographic"))
+_CLASS_FLAGS: Final = _flags_of(
+    256,
+    (_codes(NUMBER_CLASSES, "mobile", "test"), Flag.OTHER_MOBILE),
+    (_codes(NUMBER_CLASSES, "short_code", "alphanumeric", "freephone", "premium"), Flag.OTHER_SERVICE),
+    (_codes(NUMBER_CLASSES, "short_code", "alphanumeric"), Flag.FROM_SENDER),
+    (_codes(NUMBER_CLASSES, "premium"), Flag.OTHER_PREMIUM),
+    (_codes(NUMBER_CLASSES, "geographic", "non_geographic"), Flag.OTHER_FIXED),
+    ((_WITHHELD,), Flag.OTHER_WITHHELD),
+)
+_CHANNEL_FLAGS: Final = _flags_of(
+    256,
+    (_codes(CHANNELS, "mobile_app", "web", "telephone", "open_banking"), Flag.REMOTE),
+    (_codes(CHANNELS, "telephone"), Flag.BY_TELEPHONE),
+)
+_ENTRY_FLAGS: Final = _flags_of(
+    256,
+    (_codes(ENTRY_MODES, "ecommerce", "moto"), Flag.CNP),
+    (_codes(ENTRY_MODES, "contactless"), Flag.CONTACTLESS),
+)
+_AUTH_FLAGS: Final = _flags_of(256, (_codes(AUTHS, "none", "password"), Flag.WEAK_AUTH))
+_MCC_FLAGS: Final = _flags_of(1 << 16, (CASH_LIKE_MCC, Flag.CASH_LIKE), (TRAVEL_MCC, Flag.TRAVEL))
+_DETAIL_FLAGS: Final = _flags_of(
+    256,
+    (_codes(ACCOUNT_DETAILS, "phone"), Flag.CHANGED_PHONE),
+    (_codes(ACCOUNT_DETAILS, "email"), Flag.CHANGED_EMAIL),
+    (_codes(ACCOUNT_DETAILS, "address"), Flag.CHANGED_ADDRESS),
+)
+_WHY_FLAGS: Final = _flags_of(
+    256,
+    (_codes(WATCH_WHYS, "missing_child"), Flag.WATCHED_CHILD),
+    (_codes(WATCH_WHYS, "deal_line", "restricted"), Flag.WATCHED_LINE),
+    (_codes(WATCH_WHYS, "stolen_handset"), Flag.WATCHED_HANDSET),
+    (_codes(WATCH_WHYS, "mule_marker"), Flag.WATCHED_MULE),
+)
+_FOR_CASH: Final = _codes(CHANNELS, "voucher", "cash")
 _MO: Final = code_of(DIRECTIONS, "mo")
 _START: Final = code_of(PHASES, "start")
 _SUBJECT_OF_KIND: Final = {
@@ -61,10 +131,6 @@ _WATCHED_OF_WHAT: Final = {
 }
 _ROUND: Final = np.zeros(max(ROUND_SUMS_MINOR) + 1, dtype=bool)
 _ROUND[list(ROUND_SUMS_MINOR)] = True
-
-Array = npt.NDArray[Any]
-Mask = npt.NDArray[np.bool_]
-RowsByEntity = dict[Entity, list[Rows]]
 
 
 class _Frame:
@@ -170,20 +236,7 @@ def _in(values: Array, codes: Iterable[int]) -> Mask:
 
 def _payments(m: _Maker) -> None:
     f = m.f
-    flags = np.zeros(f.height, dtype=np.uint32)
-    amount = f["amount_minor"]
-    if "amount_minor" in f:
-        in_pounds = (amount >= 0) & (amount < len(_ROUND))
-        flags[in_pounds] |= np.where(_ROUND[amount[in_pounds].astype(np.int64)], Flag.ROUND, 0).astype(
-            np.uint32
-        )
-    _flag(flags, f, "new_payee", (_YES,), Flag.NEW_PAYEE)
-    _flag(flags, f, "cop", _COP_BAD, Flag.COP_BAD)
-    _flag(flags, f, "cop_overridden", (_YES,), Flag.COP_OVERRIDDEN)
-    _flag(flags, f, "reference_kind", _QUIET, Flag.QUIET_REFERENCE)
-    if "decline_reason" in f:
-        flags[(f.frame["decline_reason"] != "").to_numpy()] |= np.uint32(Flag.DECLINED)
-    flags |= np.uint32(Flag.FINAL)
+    flags = _payment_flags(f)
     everything = np.ones(f.height, dtype=bool)
     takes = {who: f[f"take_{who}"] == 1 for who in ("payer", "payee")}
     for side, (who, whom, role) in enumerate(
@@ -201,12 +254,49 @@ def _payments(m: _Maker) -> None:
             rows, where = made
             m.token(rows, where, "other", "payer_account")
             _payment_columns(m, rows, where, flags)
+            _payment_things(m, rows, where)
+            m.half(rows, where, "third_lo", "payee_account")
+            m.copy(rows, where, home="payer_force", age="payer_age_band")
+            _known_of_owner(rows)
             rows["sends"] = takes["payer"][where] & f.present("payer_account")[where]
+
+
+def _payment_flags(f: _Frame) -> Flags:
+    """What is true of a payment whoever looks at it."""
+    flags = np.full(f.height, int(Flag.FINAL), dtype=np.int64)
+    amount = f["amount_minor"]
+    if "amount_minor" in f:
+        in_pounds = (amount >= 0) & (amount < len(_ROUND))
+        flags[in_pounds] |= np.where(_ROUND[amount[in_pounds].astype(np.int64)], Flag.ROUND, 0)
+    _flag(flags, f, "new_payee", (_YES,), Flag.NEW_PAYEE)
+    _flag(flags, f, "cop", _COP_BAD, Flag.COP_BAD)
+    _flag(flags, f, "cop_overridden", (_YES,), Flag.COP_OVERRIDDEN)
+    _flag(flags, f, "reference_kind", _QUIET, Flag.QUIET_REFERENCE)
+    for name, table in (
+        ("mcc", _MCC_FLAGS),
+        ("channel", _CHANNEL_FLAGS),
+        ("entry_mode", _ENTRY_FLAGS),
+        ("auth", _AUTH_FLAGS),
+    ):
+        if name in f:
+            flags |= table[f[name]]
+    if "decline_reason" in f:
+        flags[(f.frame["decline_reason"] != "").to_numpy()] |= int(Flag.DECLINED)
+    if f.token("beneficiary"):
+        flags[f.present("beneficiary")] |= int(Flag.TOPUP_FOR_OTHER)
+    return flags
+
+
+def _payment_things(m: _Maker, rows: Rows, where: Mask) -> None:
+    """With what and where a payment was made."""
+    m.half(rows, where, "device_lo", "device")
+    m.half(rows, where, "sim_lo", "card")
+    m.half(rows, where, "place_lo", "terminal" if m.f.token("terminal") else "merchant")
 
 
 def _party(
     m: _Maker,
-    flags: npt.NDArray[np.uint32],
+    flags: Flags,
     takes: dict[str, Mask],
     side: int,
     who: str,
@@ -227,11 +317,12 @@ def _party(
         _payment_columns(m, rows, where, flags)
         m.copy(rows, where, balance=f"{who}_balance_minor", home=f"{who}_force", age=f"{who}_age_band")
         m.date(rows, where, f"{who}_opened")
-        _minor(rows)
+        _known_of_owner(rows)
         if side == 0:
-            m.half(rows, where, "device_lo", "device")
-            m.half(rows, where, "sim_lo", "card")
-        m.half(rows, where, "place_lo", "terminal" if f.token("terminal") else "merchant")
+            _payment_things(m, rows, where)
+            m.half(rows, where, "third_lo", "beneficiary")
+        else:
+            m.half(rows, where, "place_lo", "terminal" if f.token("terminal") else "merchant")
         rows["sends"] = takes[whom][where] & f.present(f"{whom}_account{suffix}")[where]
 
     def look(suffix: str) -> None:
@@ -248,7 +339,7 @@ def _party(
     m.both(look, f"{who}_account")
 
 
-def _payment_columns(m: _Maker, rows: Rows, where: Mask, flags: npt.NDArray[np.uint32]) -> None:
+def _payment_columns(m: _Maker, rows: Rows, where: Mask, flags: Flags) -> None:
     m.copy(
         rows,
         where,
@@ -264,29 +355,47 @@ def _payment_columns(m: _Maker, rows: Rows, where: Mask, flags: npt.NDArray[np.u
     rows["balance"] = rows["born"] = np.nan
 
 
-def _minor(rows: Rows) -> None:
-    rows["flags"] |= np.where((rows["age"] > 0) & (rows["age"] <= _MINORS), Flag.MINOR, 0).astype(np.uint32)
+def _known_of_owner(rows: Rows) -> None:
+    """What the owner's age band and home say."""
+    rows["flags"] |= _AGE_FLAGS[rows["age"]]
+    away = (rows["home"] > 0) & (rows["force"] > 0) & (rows["home"] != rows["force"])
+    rows["flags"] |= np.where(away, Flag.AWAY, 0)
 
 
-def _flag(flags: npt.NDArray[np.uint32], f: _Frame, name: str, codes: tuple[int, ...], flag: Flag) -> None:
+def _flag(flags: Flags, f: _Frame, name: str, codes: tuple[int, ...], flag: Flag) -> None:
     if name in f:
-        flags[_in(f[name], codes)] |= np.uint32(flag)
+        flags[_in(f[name], codes)] |= int(flag)
 
 
 def _accounts(m: _Maker) -> None:
-    everything = np.ones(m.f.height, dtype=bool)
+    f = m.f
+    everything = np.ones(f.height, dtype=bool)
+    flags = np.full(f.height, int(Flag.FINAL), dtype=np.int64)
+    for name, table in (("channel", _CHANNEL_FLAGS), ("detail", _DETAIL_FLAGS)):
+        if name in f:
+            flags |= table[f[name]]
+
+    def put(rows: Rows, where: Mask) -> None:
+        _nothing_measured(rows)
+        rows["kind"] = f["kind"][where] + ACCOUNT_KIND_BASE
+        rows["status"], rows["flags"] = _ACCEPTED, flags[where]
+        m.half(rows, where, "device_lo", "device")
+        m.half(rows, where, "third_lo", "ip_prefix")
 
     def make(suffix: str) -> None:
         made = m.rows(everything, Entity.ACCOUNT, Role.HOLDER, "account", suffix)
         if made is not None:
             rows, where = made
-            _nothing_measured(rows)
-            rows["kind"] = m.f["kind"][where] + ACCOUNT_KIND_BASE
-            rows["status"], rows["flags"] = _ACCEPTED, Flag.FINAL
-            m.half(rows, where, "device_lo", "device")
+            put(rows, where)
             m.token(rows, where, "phone", "number")
 
     m.both(make, "account")
+    made = m.rows(everything, Entity.DEVICE, Role.DEVICE, "device")
+    if made is not None:
+        rows, where = made
+        put(rows, where)
+        m.token(rows, where, "other", "account")
+        rows["sends"] = f.present("account")[where]
 
 
 def _nothing_measured(rows: Rows) -> None:
@@ -296,28 +405,15 @@ def _nothing_measured(rows: Rows) -> None:
 
 def _telecoms(m: _Maker) -> None:
     f = m.f
-    kind = f["kind"].astype(np.int64)
-    kinds = kind + TELECOM_KIND_BASE
     direction = f["direction"]
     outgoing = direction == _MO
     spoken = direction != 0
-    flags = np.zeros(f.height, dtype=np.uint32)
-    _flag(flags, f, "answered", (_YES,), Flag.ANSWERED)
-    starting = (f["phase"] == _START) & (kinds == Kind.CALL)
-    flags[starting] |= np.uint32(Flag.STARTING)
-    flags[~starting] |= np.uint32(Flag.FINAL)
-    flags[(kinds == Kind.CALL) & (f["duration_s"] < SHORT_CALL_S)] |= np.uint32(Flag.SHORT)
-    value = f["duration_s"].astype(np.float64)
-    if "bytes_up" in f or "bytes_down" in f:
-        used = np.nan_to_num(f["bytes_up"]) + np.nan_to_num(f["bytes_down"])
-        value = np.where(kinds == Kind.DATA, used, value)
-    value = np.where(kinds == Kind.TOPUP, f["amount_minor"], value)
-    shared = _Shared(kinds, flags, value)
+    shared = _Shared(f, outgoing)
     roles = np.where(~spoken, Role.SELF, np.where(outgoing, Role.OUT, Role.IN)).astype(np.uint8)
-    flipped = np.where(outgoing, Role.IN, Role.OUT).astype(np.uint8)
-    informs = (f["informs_other"] == 1) & spoken & f.present("other")
-    _number(m, shared, roles, informs)
-    _other_number(m, shared, flipped, informs, spoken)
+    alone = _alone(f, shared, outgoing)
+    informs = (f["informs_other"] == 1) & spoken & f.present("other") & ~alone
+    _number(m, shared, roles, informs | alone)
+    _other_number(m, shared, outgoing, informs, alone)
     everything = np.ones(f.height, dtype=bool)
     for entity, role, name in (
         (Entity.SIM, Role.SIM, "imsi"),
@@ -331,35 +427,108 @@ def _telecoms(m: _Maker) -> None:
             m.token(rows, where, "other", "number")
             for place, thing in (("device_lo", "imei"), ("sim_lo", "imsi"), ("place_lo", "cell")):
                 m.half(rows, where, place, thing)
+            m.half(rows, where, "third_lo", "other")
             rows["sends"] = 1
+
+
+def _alone(f: _Frame, shared: "_Shared", outgoing: Mask) -> Mask:
+    """Which records are all that will be known here of the other number: nobody else speaks for it.
+
+    A number that called or texted is such when it is foreign or came in from abroad, whatever it shows; one that was
+    called or texted, when it is foreign or premium rate.
+    """
+    apart = (shared.flags & (Flag.OTHER_FOREIGN | Flag.ABROAD_IN)) != 0
+    reached = (shared.flags & (Flag.OTHER_FOREIGN | Flag.OTHER_PREMIUM)) != 0
+    spoken = (f["direction"] != 0) & f.present("other") & f.present("number")
+    return spoken & np.where(outgoing, reached, apart)  # type: ignore[no-any-return]
 
 
 class _Shared:
     """What every row of a telecoms record has."""
 
-    def __init__(self, kinds: Array, flags: npt.NDArray[np.uint32], value: Array) -> None:
-        self.kinds, self.flags, self.value = kinds, flags, value
+    def __init__(self, f: _Frame, outgoing: Mask) -> None:
+        self.kinds = f["kind"].astype(np.int64) + TELECOM_KIND_BASE
+        self.value = self._value(f)
+        self.bare = self._flags(f, outgoing)
+        """What is true whoever looks at it."""
+        self.flags = self.bare | _class_flags(f, "other") | np.where(outgoing, Flag.OUTGOING, 0)
+        """And as the record's own number, and its things, see it."""
+        self.turned: Flags = np.zeros(0, dtype=np.int64)
 
-    def put(self, m: _Maker, rows: Rows, where: Mask) -> None:
+    def _value(self, f: _Frame) -> npt.NDArray[np.float64]:
+        value = f["duration_s"].astype(np.float64)
+        if "bytes_up" in f or "bytes_down" in f:
+            used = np.nan_to_num(f["bytes_up"]) + np.nan_to_num(f["bytes_down"])
+            value = np.where(self.kinds == Kind.DATA, used, value)
+        if "amount_minor" in f:
+            value = np.where(self.kinds == Kind.TOPUP, f["amount_minor"], value)
+        return value
+
+    def _flags(self, f: _Frame, outgoing: Mask) -> Flags:
+        calls = self.kinds == Kind.CALL
+        starting = (f["phase"] == _START) & calls
+        flags = np.where(starting, Flag.STARTING, Flag.FINAL)
+        _flag(flags, f, "answered", (_YES,), Flag.ANSWERED)
+        over = calls & ~starting
+        flags |= np.where(calls & (f["duration_s"] < SHORT_CALL_S), Flag.SHORT, 0)
+        unreached = (f["answered"] == _NO) | (f["duration_s"] <= UNREACHED_S)
+        flags |= np.where(over & unreached, Flag.UNREACHED, 0)
+        _flag(flags, f, "ingress", (_ABROAD,), Flag.ABROAD_IN)
+        if "visited_plmn" in f:
+            flags |= np.where(_roaming(f), Flag.ROAMING, 0)
+        if f.token("network"):
+            flags |= np.where(_spoofed(f, outgoing), Flag.SPOOFED, 0)
+        if "channel" in f:
+            cash = (self.kinds == Kind.TOPUP) & _in(f["channel"], _FOR_CASH)
+            flags |= np.where(cash, Flag.PAID_CASH, 0)
+        return flags
+
+    def as_other(self, f: _Frame, outgoing: Mask) -> Flags:
+        """The flags as the other number sees them: made when the first row of another number is."""
+        if not len(self.turned):
+            calls_out = np.where((f["direction"] != 0) & ~outgoing, Flag.OUTGOING, 0)
+            self.turned = self.bare | _class_flags(f, "number") | calls_out
+        return self.turned
+
+    def put(self, m: _Maker, rows: Rows, where: Mask, flags: Flags | None = None) -> None:
         rows["kind"] = self.kinds[where]
-        rows["flags"] = self.flags[where]
+        rows["flags"] = (self.flags if flags is None else flags)[where]
         rows["value"] = self.value[where]
         rows["status"] = _ACCEPTED
         rows["balance"] = rows["born"] = np.nan
         m.copy(rows, where, force="force", lat="lat", lon="lon")
 
 
-def _class_flags(rows: Rows) -> None:
-    """What the other number is. A number that came as a token without a class is taken for a mobile."""
-    known = rows["other_class"]
-    present = (rows["other_lo"] != 0) | (rows["other_hi"] != 0)
-    for codes, flag in ((_SERVICE, Flag.OTHER_SERVICE), (_FIXED, Flag.OTHER_FIXED)):
-        rows["flags"] |= np.where(_in(known, codes), flag, 0).astype(np.uint32)
-    mobile = _in(known, _MOBILE) | ((known == 0) & present)
-    rows["flags"] |= np.where(mobile, Flag.OTHER_MOBILE, 0).astype(np.uint32)
+def _class_flags(f: _Frame, whose: str) -> Flags:
+    """What a number is. One that came as a token without a class is taken for a mobile."""
+    known = f[f"{whose}_class"]
+    flags = _CLASS_FLAGS[known]
+    if f.token(whose):
+        flags |= np.where((known == 0) & f.present(whose), Flag.OTHER_MOBILE, 0)
+    if f"{whose}_country" in f:
+        flags |= np.where(_in(f[f"{whose}_country"], _HERE), 0, Flag.OTHER_FOREIGN)
+    return flags
 
 
-def _number(m: _Maker, shared: _Shared, roles: npt.NDArray[np.uint8], informs: Mask) -> None:
+def _roaming(f: _Frame) -> Mask:
+    """In another country's network than the SIM's; a SIM that does not say is taken for one of here."""
+    visited = f["visited_plmn"].astype(np.int64) // 1000
+    own = f["imsi_plmn"].astype(np.int64) // 1000
+    visited, own = (np.where(_in(mcc, _HOME_MCC), _HOME_MCC[0], mcc) for mcc in (visited, own))
+    return (f["visited_plmn"] != 0) & (visited != np.where(own == 0, _HOME_MCC[0], own))  # type: ignore[no-any-return]
+
+
+def _spoofed(f: _Frame, outgoing: Mask) -> Mask:
+    """The network knows another number for the caller than the one shown."""
+    different = np.zeros(f.height, dtype=bool)
+    for caller, calls in (("number", outgoing), ("other", ~outgoing)):
+        if f.token(caller):
+            differs = (f["network_lo"] != f[f"{caller}_lo"]) | (f["network_hi"] != f[f"{caller}_hi"])
+            different |= calls & differs & f.present(caller)
+    return different & (f["direction"] != 0) & f.present("network")  # type: ignore[no-any-return]
+
+
+def _number(m: _Maker, shared: _Shared, roles: npt.NDArray[np.uint8], known: Mask) -> None:
     f = m.f
 
     def make(suffix: str) -> None:
@@ -372,41 +541,47 @@ def _number(m: _Maker, shared: _Shared, roles: npt.NDArray[np.uint8], informs: M
         other = f"other{suffix}"
         m.token(rows, where, "other", other if f.token(other) else "other")
         m.copy(rows, where, other_class="other_class", country="other_country", age="age_band")
-        _class_flags(rows)
         m.date(rows, where, "sim_activated")
-        _minor(rows)
+        rows["flags"] |= _AGE_FLAGS[rows["age"]]
         if "prepaid" in f:
-            rows["flags"] |= np.where(f["prepaid"][where] == _YES, Flag.PREPAID, 0).astype(np.uint32)
+            rows["flags"] |= np.where(f["prepaid"][where] == _YES, Flag.PREPAID, 0)
         for place, thing in (("device_lo", "imei"), ("sim_lo", "imsi"), ("place_lo", "cell")):
             m.half(rows, where, place, thing)
-        rows["sends"] = (informs & f.present(other))[where]
+        m.half(rows, where, "third_lo", "network")
+        if f.token("paid_by"):
+            paid = f.present("paid_by")[where]
+            rows["third_lo"][paid] = f["paid_by_lo"][where][paid]
+        rows["sends"] = (known & f.present(other))[where]
 
     m.both(make, "number")
 
 
-def _other_number(
-    m: _Maker, shared: _Shared, flipped: npt.NDArray[np.uint8], informs: Mask, spoken: Mask
-) -> None:
+def _other_number(m: _Maker, shared: _Shared, outgoing: Mask, informs: Mask, alone: Mask) -> None:
     f = m.f
     if not f.token("other"):
         return
 
     def make(suffix: str) -> None:
-        made = m.rows(informs, Entity.NUMBER, Role.SELF, "other", suffix)
-        if made is not None:
-            rows, where = made
-            shared.put(m, rows, where)
-            rows["role"] = flipped[where]
-            rows["side"] = 1
-            own = f"number{suffix}"
-            m.token(rows, where, "other", own if f.token(own) else "number")
-            m.copy(rows, where, other_class="number_class", country="number_country")
-            _class_flags(rows)
-            rows["force"] = 0  # the record says where its own number was, not the other
-            rows["sends"] = f.present(own)[where]
+        made = m.rows(informs | alone, Entity.NUMBER, Role.SELF, "other", suffix)
+        if made is None:
+            return
+        rows, where = made
+        shared.put(m, rows, where, shared.as_other(f, outgoing))
+        heard = alone[where]
+        called = np.where(heard, Role.REACHED, Role.IN)
+        rows["role"] = np.where(outgoing[where], called, np.where(heard, Role.HEARD, Role.OUT))
+        rows["side"] = 1
+        own = f"number{suffix}"
+        m.token(rows, where, "other", own if f.token(own) else "number")
+        m.copy(rows, where, other_class="number_class", country="number_country")
+        _heard(m, shared, rows, where, heard)
+        # the record says where its own number was, not the other
+        for name, absent in (("force", 0), ("lat", np.nan), ("lon", np.nan)):
+            rows[name] = np.where(heard, rows[name], absent)
+        rows["sends"] = f.present(own)[where]
 
     def look(suffix: str) -> None:
-        looked_at = spoken & ~informs & f.present(f"number{suffix}")
+        looked_at = (f["direction"] != 0) & ~informs & ~alone & f.present(f"number{suffix}")
         made = m.rows(looked_at, Entity.NUMBER, Role.PEEK, "other", suffix)
         if made is not None:
             rows, where = made
@@ -416,6 +591,16 @@ def _other_number(
 
     m.both(make, "other")
     m.both(look, "other")
+
+
+def _heard(m: _Maker, shared: _Shared, rows: Rows, where: Mask, heard: Mask) -> None:
+    """What is told of a number that nobody here speaks for: what it is, and where it was heard or called from."""
+    seen = shared.flags[where]
+    for of_other, own in ((Flag.OTHER_FOREIGN, Flag.FOREIGN), (Flag.OTHER_PREMIUM, Flag.PREMIUM)):
+        rows["flags"] |= np.where(heard & ((seen & of_other) != 0), own, 0)
+    for place, name in (("place_lo", "cell"), ("third_lo", "network")):
+        if m.f.token(name):
+            rows[place] = np.where(heard, m.f[f"{name}_lo"][where], 0)
 
 
 def _links(m: _Maker) -> None:
@@ -433,8 +618,13 @@ def _links(m: _Maker) -> None:
             number = (f[f"{b}_kind"][where] == code_of(TOKEN_KINDS, "number")) & (entity == Entity.ACCOUNT)
             for half in ("hi", "lo"):
                 rows[f"phone_{half}"] = np.where(number, rows[f"other_{half}"], 0)
-            until = f["to_ts"][where]
-            rows["value"] = np.where(until == NO_TIME, np.inf, until.astype(np.float64))
+            rows["value"] = _until(f, where)
+
+
+def _until(f: _Frame, where: Mask) -> npt.NDArray[np.float64]:
+    """Until when a row of a list holds; for good when it does not say."""
+    until = f["to_ts"][where]
+    return np.where(until == NO_TIME, np.inf, until.astype(np.float64))
 
 
 def _watch(m: _Maker) -> None:
@@ -444,7 +634,8 @@ def _watch(m: _Maker) -> None:
             rows, where = made
             _nothing_measured(rows)
             rows["kind"], rows["status"], rows["flags"] = Kind.WATCH, _ACCEPTED, Flag.FINAL
-            rows["value"] = m.f["why"][where]
+            rows["flags"] |= _WHY_FLAGS[m.f["why"][where]]
+            rows["value"] = _until(m.f, where)
 
 
 _MAKERS: Final[dict[str, Callable[[_Maker], None]]] = {

@@ -142,6 +142,11 @@ class History:
         if value.source == "since":
             times = [e["ts"] for j, e in enumerate(self.events[:i]) if self.meant(self.named[value.of], j)]
             return (event["ts"] - max(times)) / SECOND if times and max(times) <= event["ts"] else NAN
+        if value.source == "until":
+            return float(event["value"]) if event["kind"] in (40, 41) else NAN
+        if value.source.endswith("_id"):
+            token = party(event, value.source.removesuffix("_id"))
+            return float(token % 2**52) if token else NAN
         assert value.source == "other"
         return event["inputs"][f"other.{value.of}"]
 

@@ -22,9 +22,12 @@ from features.declare import (
     AMOUNT,
     BALANCE,
     BORN,
+    DEVICE_ID,
     FORCE,
     HOME,
+    OTHER_ID,
     PREPAID,
+    UNTIL,
     Catalogue,
     Condition,
     Of,
@@ -118,6 +121,13 @@ def declare_all() -> Catalogue:
     anything.known("home", HOME, words="")
     anything.known("band", AGE, words="")
     large.known("prepaid", PREPAID, words="")
+    received.known("last_sender", OTHER_ID, words="")
+    anything.known("last_device", DEVICE_ID, words="")
+    anything.known("listed_until", UNTIL, words="")
+    anything.distinct("thirds_24h", "third", within="24h", every="2h", words="")
+    account.events("heard", words="heard of", roles=[Role.HEARD], kinds=moves).count(
+        "heard_24h", within="24h", every="2h", words=""
+    )
     anything.age("account_age", BORN, words="")
     received.novelty("new_sender", "other", words="")
     sent.novelty("new_device", "device", words="")
@@ -168,6 +178,7 @@ STEPS = (0, 0, 1, SECOND, 59 * SECOND, MINUTE, 7 * MINUTE, HOUR, 2 * HOUR, DAY, 
 BACK = (-1, -MINUTE, -10 * MINUTE, -HOUR, -25 * HOUR, -6 * DAY, -7 * DAY, -8 * DAY, -100 * DAY)
 SNAPS = (1, 1, MINUTE, HOUR, DAY)
 VALUES = (0.0, 1.0, 99.0, 100.0, 0.1, 2500.0, -5.0, 1e9 + 0.25, math.nan)
+TOKEN_STEP = 3 << 51  # tokens are of 64 bits
 PARTS = (
     (Kind.FPS, Role.PAYEE),
     (Kind.FPS, Role.PAYEE),
@@ -175,6 +186,8 @@ PARTS = (
     (Kind.CARD, Role.PAYER),
     (Kind.LOGIN, Role.HOLDER),
     (Kind.FPS, Role.PEEK),
+    (Kind.FPS, Role.HEARD),
+    (Kind.WATCH, Role.WATCHED),
 )
 
 
@@ -197,7 +210,7 @@ def streams(draw: st.DrawFn, *, longest: int = 30, entities: int = 3, gaps: tupl
         kind, role = draw(st.sampled_from(PARTS))
         rows[i]["ts"], rows[i]["recorded"] = at, recorded
         rows[i]["own_lo"] = draw(st.integers(1, entities))
-        rows[i]["other_lo"] = draw(st.integers(0, 4))
+        rows[i]["other_lo"] = draw(st.integers(0, 4)) * TOKEN_STEP
         rows[i]["kind"], rows[i]["role"] = kind, role
         rows[i]["value"] = draw(st.sampled_from(VALUES))
         fill(rows, i, filler)
@@ -213,7 +226,15 @@ def fill(rows: Rows, i: int, filler: np.random.Generator) -> None:
     row["born"] = row["ts"] - int(filler.integers(0, 60)) * DAY if filler.random() < 0.5 else math.nan
     row["flags"] = filler.choice([0, int(Flag.ROUND), int(Flag.ROUND | Flag.DECLINED), int(Flag.PREPAID)])
     row["status"] = filler.integers(0, 4)
-    for field, n in (("device_lo", 3), ("sim_lo", 3), ("place_lo", 5), ("force", 7), ("home", 3), ("age", 4)):
+    for field, n in (
+        ("device_lo", 3),
+        ("sim_lo", 3),
+        ("place_lo", 5),
+        ("third_lo", 3),
+        ("force", 7),
+        ("home", 3),
+        ("age", 4),
+    ):
         row[field] = filler.integers(0, n)
 
 
@@ -446,8 +467,17 @@ def busy_stream(n: int, entity: Entity, seed: int = 1) -> Rows:
     rows["value"] = np.where(rng.random(n) < 0.02, math.nan, np.round(np.exp(rng.normal(8, 2, n)), 2))
     rows["balance"] = rng.normal(1e5, 1e5, n)
     rows["born"] = np.where(rng.random(n) < 0.3, rows["ts"] - 100.0 * DAY, math.nan)
-    rows["flags"] = rng.integers(0, 1 << 17, n)
-    fields = {"device_lo": 40, "sim_lo": 30, "place_lo": 50, "force": 45, "home": 45, "age": 6, "status": 4}
+    rows["flags"] = rng.integers(0, 1 << 45, n)
+    fields = {
+        "device_lo": 40,
+        "sim_lo": 30,
+        "place_lo": 50,
+        "third_lo": 20,
+        "force": 45,
+        "home": 45,
+        "age": 6,
+        "status": 4,
+    }
     for field, most in fields.items():
         rows[field] = rng.integers(0, most, n)
     return rows

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from detectors.discovery import all_detectors
 from events.bases import Bases
-from events.codes import DIRECTIONS, TOKEN_KINDS, WATCH_WHATS, code_of
+from events.codes import DIRECTIONS, INGRESSES, NUMBER_CLASSES, TOKEN_KINDS, WATCH_WHATS, code_of
 from events.door import Door, Source
 from events.ledger import Tick
 from events.readers import Input
 from events.sequencer import Sequencer
 from events.tokens import Key, KeyRing
-from features.rows import Entity, Role
+from features.rows import Entity, Flag, Role
 from flows.dataflow import plan_of
 from flows.first_pass import FirstPass
 from flows.roles import role_rows
@@ -28,9 +28,11 @@ from flows.split import Splitter
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 OLD, NEW = Key("k0", bytes(range(32))), Key("k1", bytes(range(32, 64)))
+FORCES = {"E23000001": 1, "E23000002": 2}
 EVERYTHING = frozenset(Entity)
 ACCOUNTS = [f"00-00-01 {n:08d}" for n in range(4)]
 NUMBERS = [f"+44770090000{n}" for n in range(4)]
+ABROAD = ["+12025550100", "+12025550101", "+449098790001"]  # two foreign numbers and one of premium rate
 
 Row = tuple[Any, ...]
 
@@ -54,7 +56,8 @@ TELECOMS = st.tuples(
     st.sampled_from(NUMBERS),
     st.sampled_from(["call", "sms"]),
     _some(
-        other_number=NUMBERS, direction=["mo", "mt"], imsi=["001010000000001"], imei=["001000001234567"],
+        other_number=[*NUMBERS, *ABROAD, "NORTHBANK"], direction=["mo", "mt"], ingress=["international", "national"],
+        network_number=[NUMBERS[0], ABROAD[1]], imsi=["001010000000001"], imei=["001000001234567"],
         cell=["234-10-1-1"],
     ),
 ).map(lambda x: ("telecoms", x[0], {"number": x[1], "kind": x[2]} | x[3]))  # fmt: skip
@@ -64,7 +67,7 @@ LINK = st.tuples(
 ).map(lambda x: ("links", "own", {"a": x[0], "b": x[1], "kind": "registered"}))
 WATCH = st.sampled_from(
     [("account", ACCOUNTS[1]), ("number", NUMBERS[1]), ("imei", "001000001234567")]
-).map(lambda x: ("watch", "own", {"what": x[0], "value": x[1], "why": "lost_stolen"}))  # fmt: skip
+).map(lambda x: ("watch", "own", {"what": x[0], "value": x[1], "why": "stolen_handset"}))  # fmt: skip
 ACCOUNT = _some(device_id=["d1"], number=NUMBERS).map(
     lambda x: ("accounts", "own", {"account": ACCOUNTS[2], "kind": "login"} | x)
 )
@@ -89,7 +92,7 @@ def _ticks(
         path.write_text("".join(text))
         inputs.append(Input(stream, str(path), "own"))
     sources = [Source("own", "own", None), Source("both", "both", None)]
-    door = Door(keys, Bases.demo(), sources, default_basis="synthetic-demo")
+    door = Door(keys, Bases.demo(), sources, default_basis="synthetic-demo", forces=FORCES)
     sequencer = Sequencer(inputs, door, tick_rows=tick_rows)
     ticks: list[Tick] = []
     while not sequencer.finished:
@@ -171,10 +174,20 @@ class _Slow:
     def telecoms(self) -> None:
         direction = self.row.get("direction", 0)
         outgoing = direction == code_of(DIRECTIONS, "mo")
-        informs = self.row.get("informs_other", 0) == 1 and direction != 0 and self.has("other")
+        told_of = direction != 0 and self.has("other") and self.has("number")
+        country, kind = self.row.get("other_country", 0), self.row.get("other_class", 0)
+        foreign = country not in (0, 44, 999)
+        abroad = self.row.get("ingress", 0) == code_of(INGRESSES, "international")
+        premium = kind == code_of(NUMBER_CLASSES, "premium")
+        alone = told_of and ((foreign or premium) if outgoing else (foreign or abroad))
+        informs = self.row.get("informs_other", 0) == 1 and told_of and not alone
         role = Role.SELF if direction == 0 else (Role.OUT if outgoing else Role.IN)
-        self.under_both(Entity.NUMBER, role, 0, "number", "other", informs)
-        if informs:
+        self.under_both(Entity.NUMBER, role, 0, "number", "other", informs or alone)
+        if alone:
+            self.under_both(
+                Entity.NUMBER, Role.REACHED if outgoing else Role.HEARD, 1, "other", "number", True
+            )
+        elif informs:
             flipped = Role.IN if outgoing else Role.OUT
             self.under_both(Entity.NUMBER, flipped, 1, "other", "number", True)
         elif direction != 0:
@@ -206,6 +219,7 @@ class _Slow:
     def accounts(self) -> None:
         self.add(Entity.ACCOUNT, Role.HOLDER, 0, "account", None, False)
         self.add(Entity.ACCOUNT, Role.HOLDER, 0, "account_prev", None, False, shadow=True)
+        self.add(Entity.DEVICE, Role.DEVICE, 0, "device", "account", True)
 
 
 def _fast(tick: Tick) -> list[Row]:
@@ -292,6 +306,156 @@ def test_what_is_not_said_is_absent_and_not_zero(tmp_path: Path) -> None:
     (row,) = role_rows(tick, EVERYTHING)[Entity.ACCOUNT]
     assert row["value"] == 5.0
     assert all(math.isnan(row[name]) for name in ("balance", "born", "lat", "lon"))
+
+
+def _row_of(tmp_path: Path, record: tuple[str, str, dict[str, Any]], entity: Entity, side: int = 0) -> Any:
+    for old in tmp_path.glob("*"):
+        old.unlink()
+    (tick,) = _ticks([record], tmp_path, KeyRing(NEW))
+    (row,) = (r for r in role_rows(tick, EVERYTHING)[entity] if r["side"] == side)
+    return row
+
+
+def _has(row: Any, *flags: Flag) -> set[Flag]:
+    """Which of some flags a row has."""
+    return {flag for flag in flags if int(row["flags"]) & flag}
+
+
+_CALL = {"number": NUMBERS[0], "kind": "call", "duration_s": 30, "answered": True}
+
+
+@pytest.mark.parametrize(
+    ("record", "flags"),
+    [
+        ({"direction": "mt", "other_number": ABROAD[0]}, {Flag.OTHER_FOREIGN}),
+        ({"direction": "mo", "other_number": ABROAD[0]}, {Flag.OTHER_FOREIGN, Flag.OUTGOING}),
+        (
+            {"direction": "mo", "other_number": ABROAD[2]},
+            {Flag.OTHER_PREMIUM, Flag.OTHER_SERVICE, Flag.OUTGOING},
+        ),
+        (
+            {"direction": "mt", "other_number": NUMBERS[1], "ingress": "international"},
+            {Flag.OTHER_MOBILE, Flag.ABROAD_IN},
+        ),
+        (
+            {"direction": "mt", "other_number": NUMBERS[1], "network_number": NUMBERS[2]},
+            {Flag.OTHER_MOBILE, Flag.SPOOFED},
+        ),
+        ({"direction": "mt", "other_number": NUMBERS[1], "network_number": NUMBERS[1]}, {Flag.OTHER_MOBILE}),
+        (
+            {"direction": "mo", "other_number": NUMBERS[1], "network_number": NUMBERS[2]},
+            {Flag.OTHER_MOBILE, Flag.SPOOFED, Flag.OUTGOING},
+        ),
+        ({"direction": "mt", "other_number": "NORTHBANK"}, {Flag.OTHER_SERVICE, Flag.FROM_SENDER}),
+        ({"duration_s": 3}, {Flag.UNREACHED}),
+        ({"duration_s": 4}, set()),
+        ({"answered": False}, {Flag.UNREACHED}),
+        ({"answered": False, "phase": "start"}, set()),
+        ({"visited_plmn": "234-10", "imsi": "001010000000001"}, {Flag.ROAMING}),
+        ({"visited_plmn": "235-10"}, set()),
+        ({"visited_plmn": "208-01"}, {Flag.ROAMING}),
+        ({"kind": "topup", "channel": "voucher", "amount_minor": 500}, {Flag.PAID_CASH}),
+        ({"age_band": "16-17"}, {Flag.MINOR, Flag.YOUNG}),
+        ({"age_band": "65-79"}, {Flag.OLDER}),
+    ],
+)
+def test_what_a_telecoms_record_says_beside_its_numbers(
+    record: dict[str, Any], flags: set[Flag], tmp_path: Path
+) -> None:
+    said = _has(
+        _row_of(tmp_path, ("telecoms", "own", _CALL | record), Entity.NUMBER),
+        Flag.OTHER_FOREIGN, Flag.OTHER_PREMIUM, Flag.OTHER_SERVICE, Flag.OTHER_MOBILE, Flag.OTHER_FIXED,
+        Flag.OUTGOING, Flag.ABROAD_IN, Flag.SPOOFED, Flag.FROM_SENDER, Flag.UNREACHED, Flag.ROAMING, Flag.PAID_CASH,
+        Flag.MINOR, Flag.YOUNG, Flag.OLDER, Flag.FOREIGN, Flag.PREMIUM,
+    )  # fmt: skip
+    assert said == flags
+
+
+_PAID = {"rail": "card", "amount_minor": 500, "payer_account": ACCOUNTS[0]}
+
+
+@pytest.mark.parametrize(
+    ("record", "flags"),
+    [
+        ({"entry_mode": "ecommerce"}, {Flag.CNP}),
+        ({"entry_mode": "moto", "channel": "telephone"}, {Flag.CNP, Flag.REMOTE, Flag.BY_TELEPHONE}),
+        ({"entry_mode": "contactless"}, {Flag.CONTACTLESS}),
+        ({"mcc": "6011"}, {Flag.CASH_LIKE}),
+        ({"mcc": "3777"}, {Flag.TRAVEL}),
+        ({"mcc": "5411"}, set()),
+        ({"auth": "password"}, {Flag.WEAK_AUTH}),
+        ({"beneficiary_number": NUMBERS[1]}, {Flag.TOPUP_FOR_OTHER}),
+        ({"payer_force": "E23000001", "force": "E23000002"}, {Flag.AWAY}),
+        ({"payer_force": "E23000001", "force": "E23000001"}, set()),
+        ({"payer_force": "E23000001"}, set()),
+    ],
+)
+def test_what_a_payment_says_beside_its_sum(record: dict[str, Any], flags: set[Flag], tmp_path: Path) -> None:
+    row = _row_of(tmp_path, ("payments", "own", _PAID | record), Entity.ACCOUNT)
+    assert _has(
+        row, Flag.CNP, Flag.REMOTE, Flag.BY_TELEPHONE, Flag.CONTACTLESS, Flag.CASH_LIKE, Flag.TRAVEL, Flag.WEAK_AUTH,
+        Flag.TOPUP_FOR_OTHER, Flag.AWAY,
+    ) == flags  # fmt: skip
+    assert (int(row["third_lo"]) != 0) == ("beneficiary_number" in record)
+
+
+@pytest.mark.parametrize(
+    ("why", "flag"),
+    [
+        ("missing_child", Flag.WATCHED_CHILD),
+        ("deal_line", Flag.WATCHED_LINE),
+        ("restricted", Flag.WATCHED_LINE),
+        ("stolen_handset", Flag.WATCHED_HANDSET),
+        ("mule_marker", Flag.WATCHED_MULE),
+    ],
+)
+def test_a_watch_row_says_why_and_until_when(why: str, flag: Flag, tmp_path: Path) -> None:
+    record = {"what": "number", "value": NUMBERS[1], "why": why}
+    row = _row_of(tmp_path, ("watch", "own", record), Entity.NUMBER)
+    assert row["value"] == math.inf
+    every = (Flag.WATCHED_CHILD, Flag.WATCHED_LINE, Flag.WATCHED_HANDSET, Flag.WATCHED_MULE)
+    assert _has(row, *every) == {flag}
+    ends = START + timedelta(days=3)
+    row = _row_of(tmp_path, ("watch", "own", record | {"to": ends.isoformat()}), Entity.NUMBER)
+    assert row["value"] == ends.timestamp() * 1e6
+
+
+@pytest.mark.parametrize("legs", ["own", "both"])
+def test_a_call_from_abroad_showing_a_number_of_here_is_heard_and_not_that_numbers_own(
+    legs: str, tmp_path: Path
+) -> None:
+    record = _CALL | {
+        "direction": "mt", "other_number": NUMBERS[1], "ingress": "international", "network_number": ABROAD[0],
+        "cell": "234-10-1-1", "force": "E23000001", "lat": 51.5, "lon": -0.1,
+    }  # fmt: skip
+    called = _row_of(tmp_path, ("telecoms", legs, record), Entity.NUMBER)
+    shown = _row_of(tmp_path, ("telecoms", legs, record), Entity.NUMBER, side=1)
+    assert Role(shown["role"]) == Role.HEARD
+    assert Role(called["role"]) == Role.IN
+    assert (shown["own_lo"], shown["other_lo"]) == (called["other_lo"], called["own_lo"])
+    assert called["sends"] == shown["sends"] == 1
+    assert _has(shown, Flag.SPOOFED, Flag.ABROAD_IN, Flag.FOREIGN, Flag.OUTGOING, Flag.OTHER_MOBILE) == {
+        Flag.SPOOFED, Flag.ABROAD_IN, Flag.OUTGOING, Flag.OTHER_MOBILE,
+    }  # fmt: skip
+    assert shown["place_lo"] == called["place_lo"] != 0
+    assert shown["third_lo"] == called["third_lo"] != 0
+    assert shown["force"] == called["force"] != 0
+
+
+def test_where_the_other_number_was_is_not_said(tmp_path: Path) -> None:
+    record = _CALL | {
+        "direction": "mt",
+        "other_number": NUMBERS[1],
+        "force": "E23000001",
+        "lat": 51.5,
+        "lon": 0.1,
+    }
+    row = _row_of(tmp_path, ("telecoms", "both", record), Entity.NUMBER, side=1)
+    assert Role(row["role"]) == Role.OUT
+    assert row["force"] == 0
+    assert math.isnan(row["lat"])
+    assert math.isnan(row["lon"])
+    assert _has(row, Flag.OUTGOING, Flag.OTHER_MOBILE) == {Flag.OUTGOING, Flag.OTHER_MOBILE}
 
 
 # ------------------------------------------------------------------------------------------------- end to end
