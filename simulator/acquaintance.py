@@ -1,13 +1,17 @@
 """Who knows whom: households, families, classes, workplaces, friends, with heavy tails and mutual ties."""
 
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 
-from simulator.arrays import Array, Floats, Ints
+from simulator.arrays import Array, Floats, Ints, order_by
 from simulator.chance import lognormal, weighted
 from simulator.parameters import Parameters
 from simulator.world import Contacts, People
+
+_FINE_BITS: Final = 21
+"""The last bits of a number with a point: what two people feel is not told apart so finely."""
 
 
 @dataclass(slots=True)
@@ -120,8 +124,10 @@ def _contacts(ties: _Ties, n: int) -> Contacts:
     closeness = np.concatenate(ties.closeness)
     one, other = np.concatenate([a, b]), np.concatenate([b, a])
     felt = np.concatenate([closeness, closeness]) * lognormal(ties.rng, 1.0, 0.3, 2 * len(a))
-    _, first = np.unique(one * n + other, return_index=True)
-    one, other, felt = one[first], other[first], felt[first]
-    order = np.lexsort((-felt, one))
-    start = np.searchsorted(one[order], np.arange(n + 1))
+    order = order_by(other, one)
+    one, other = one[order], other[order]
+    fresh = np.concatenate([[True], (one[1:] != one[:-1]) | (other[1:] != other[:-1])])
+    one, other, felt = one[fresh], other[fresh], felt[order[fresh]]
+    order = order_by(-(felt.view(np.int64) >> _FINE_BITS), one)
+    start = np.concatenate([[0], np.cumsum(np.bincount(one, minlength=n))])
     return Contacts(start.astype(np.int64), other[order])

@@ -1,14 +1,15 @@
-"""Columns as they are about to be written, kept in the form that makes lines of JSON cheapest.
+"""Columns as they are about to be written, kept in the form that makes lines of JSON and Arrow tables cheapest.
 
 Most of what suppliers report is of one width (ids, times, numbers) or one of few values (kinds, words, cells): the
-first are laid side by side as bytes, the second are looked up as ready pieces of a line.
+first are laid side by side as bytes, the second are looked up as ready pieces of a line. `tables` makes Arrow of them.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 
 from simulator.arrays import Array, Flags, Ints
 from simulator.identifiers import from_bytes
@@ -20,9 +21,42 @@ _MOST: Final = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class Fixed:
-    """Texts of one width, none absent: a table of ASCII bytes."""
+    """Texts as a table of ASCII bytes, one row each: of one width and none absent, unless said otherwise."""
 
     table: Array
+    there: Flags | None = None
+    """Which are there at all; none absent where it is not said."""
+    lengths: Ints | None = None
+    """How many bytes of each row count, where they are not of one width."""
+
+    @property
+    def whole(self) -> bool:
+        """Of one width, and none absent."""
+        return self.there is None and self.lengths is None
+
+    def series(self) -> pl.Series:
+        """The texts as a series."""
+        if self.whole:
+            return from_bytes(self.table)
+        text = pa.LargeStringArray.from_buffers(*text_buffers(self.table, self.there, self.lengths, np.int64))
+        series = pl.from_arrow(text)
+        assert isinstance(series, pl.Series)
+        return series
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """Whole numbers, or moments in microseconds."""
+
+    values: Ints
+    there: Flags | None = None
+    moments: bool = False
+
+    def series(self) -> pl.Series:
+        """The numbers as a series."""
+        series = pl.Series(self.values)
+        series = series.cast(pl.Datetime("us", "UTC")) if self.moments else series
+        return series if self.there is None else _blanked(series, self.there)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +74,7 @@ class Coded:
         return len(next(iter(self.fields.values())))
 
 
-Column = Fixed | Coded | pl.Series
+Column = Fixed | Numbers | Coded | pl.Series
 Columns = dict[str, Column]
 
 
@@ -48,33 +82,58 @@ def where(column: Column, there: Flags) -> Column:
     """The column with nothing where nothing is there."""
     if there.all():
         return column
-    series = from_bytes(column.table) if isinstance(column, Fixed) else column
-    if isinstance(series, Coded):
+    if isinstance(column, Coded):
         raise TypeError("a coded column says what is absent by its codes")
+    if isinstance(column, pl.Series):
+        return _blanked(column, there)
+    return replace(column, there=there if column.there is None else there & column.there)
+
+
+def _blanked(series: pl.Series, there: Flags) -> pl.Series:
     return pl.select(pl.when(pl.Series(there)).then(series).otherwise(None)).to_series()
 
 
-def frame(columns: Columns, order: list[str]) -> pl.DataFrame:
-    """The columns as a frame, in this order."""
+def text_buffers(
+    table: Array, there: Flags | None, lengths: Ints | None, offset: type[np.generic]
+) -> tuple[int, pa.Buffer, pa.Buffer, pa.Buffer | None]:
+    """What an Arrow array of these texts is made from: how many, offsets, text, and which are there."""
+    n, width = table.shape
+    size: Array = np.full(n, width) if lengths is None else lengths
+    if there is not None:
+        size = np.where(there, size, 0)
+    offsets = np.zeros(n + 1, dtype=offset)
+    np.cumsum(size, out=offsets[1:])
+    if lengths is not None:
+        text = table[np.arange(width) < size[:, None]]
+    else:
+        text = np.ascontiguousarray(table if there is None else table[there])
+    valid = None if there is None else pa.py_buffer(np.packbits(there, bitorder="little"))
+    return n, pa.py_buffer(offsets), pa.py_buffer(text), valid
+
+
+def series_of(columns: Columns) -> dict[str, pl.Series]:
+    """Each field as a series."""
     found: dict[str, pl.Series] = {}
     for name, column in columns.items():
         if isinstance(column, Coded):
             at = column.codes.astype(np.uint32)
             found |= {field: values.gather(at) for field, values in column.fields.items()}
         else:
-            found[name] = from_bytes(column.table) if isinstance(column, Fixed) else column
-    return pl.DataFrame([found[name].alias(name) for name in order if name in found])
+            found[name] = column if isinstance(column, pl.Series) else column.series()
+    return found
 
 
 def lines(columns: Columns) -> pl.Series:
     """Each row as a line of JSON with its newline; what is absent is left out. `event_id` is always there."""
     parts: list[pl.Series | pl.Expr] = [
-        _side_by_side({n: c for n, c in columns.items() if isinstance(c, Fixed)})
+        _side_by_side({n: c for n, c in columns.items() if isinstance(c, Fixed) and c.whole})
     ]
     parts += _looked_up([column for column in columns.values() if isinstance(column, Coded)])
     for name, column in columns.items():
         if isinstance(column, pl.Series):
             parts += _piece(name, column)
+        elif isinstance(column, Numbers) or (isinstance(column, Fixed) and not column.whole):
+            parts += _piece(name, column.series())
     exprs = [pl.lit(part) if isinstance(part, pl.Series) else part for part in parts]
     return pl.select(pl.concat_str([*exprs, pl.lit("}\n")], ignore_nulls=True)).to_series()
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from events import codes
 from simulator import identifiers
-from simulator.arrays import SECOND, Array, Flags, Floats, Ids, Ints
+from simulator.arrays import SECOND, Array, Flags, Floats, Ids, Ints, order_by
 from simulator.errors import SimulationError
 from simulator.records import BASIS, DTYPES, NOTHING, STREAMS, Rows, Waiting
 from simulator.world import NONE, NUMBER_KINDS, World
@@ -106,7 +106,7 @@ class Diary:
         """The balance after each of the day's moves, taken account by account in order of time."""
         account = np.concatenate([move["account"] for move in self._moves])
         delta = np.concatenate([move["delta"] for move in self._moves])
-        order = np.lexsort((np.concatenate([move["ts"] for move in self._moves]), account))
+        order = order_by(np.concatenate([move["ts"] for move in self._moves]), account)
         account, delta = account[order], delta[order]
         running = np.cumsum(delta)
         first = np.concatenate([[True], account[1:] != account[:-1]])

@@ -34,19 +34,24 @@ _SPREAD_8: Final = 61_803_399  # the same for 10^8
 _SPREAD_10: Final = 618_033_989  # the same for 10^10
 
 
-_THREE_DIGITS: Final = np.frombuffer(
-    "".join(f"{i:03d}" for i in range(1000)).encode(), dtype=np.uint8
-).reshape(-1, 3)
+_FOUR_DIGITS: Final = np.frombuffer("".join(f"{i:04d}" for i in range(10_000)).encode(), dtype=np.uint32)
+"""Four digits as the bytes of one number."""
 _DOUBLED: Final = np.array([0, 2, 4, 6, 8, 1, 3, 5, 7, 9], dtype=np.uint8)
 """Twice a digit, its own digits added (Luhn)."""
+_ONCE: Final = np.arange(10, dtype=np.uint8)
+_CHECK: Final = ((10 - np.arange(256) % 10) % 10 + 48).astype(np.uint8)
+"""The check digit for each sum."""
 
 
 def mix(values: Ints | Ids) -> Ids:
     """A fixed shuffle of the 64-bit numbers (the finaliser of SplitMix64, Steele et al. 2014)."""
-    z = values.astype(np.uint64)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
+    z: Ids = np.asarray(values).astype(np.uint64)
+    z ^= z >> np.uint64(30)
+    z *= np.uint64(0xBF58476D1CE4E5B9)
+    z ^= z >> np.uint64(27)
+    z *= np.uint64(0x94D049BB133111EB)
+    z ^= z >> np.uint64(31)
+    return z
 
 
 def from_bytes(table: Array) -> pl.Series:
@@ -66,26 +71,35 @@ def from_bytes(table: Array) -> pl.Series:
 def digits(values: Ints, width: int, prefix: str = "") -> Array:
     """Numbers as a table of ASCII digits, `width` wide with leading zeros, behind a prefix."""
     n, head = len(values), len(prefix)
-    groups = -(-width // 3)
-    wide = np.empty((n, 3 * groups), dtype=np.uint8)
+    groups = -(-width // 4)
+    wide = np.empty((n, groups), dtype=np.uint32)
     rest: Ints = values.astype(np.int64)
-    for group in range(groups - 1, -1, -1):
-        rest, three = np.divmod(rest, 1000)
-        wide[:, 3 * group : 3 * group + 3] = _THREE_DIGITS[three]
+    for group in range(groups - 1, 0, -1):
+        above = rest // 10_000  # and not `divmod`, which is several times slower
+        wide[:, group] = _FOUR_DIGITS[rest - above * 10_000]
+        rest = above
+    wide[:, 0] = _FOUR_DIGITS[_remainder(rest, 10_000)]
     out = np.empty((n, head + width), dtype=np.uint8)
     out[:, :head] = np.frombuffer(prefix.encode(), dtype=np.uint8)
-    out[:, head:] = wide[:, 3 * groups - width :]
+    out[:, head:] = wide.view(np.uint8)[:, 4 * groups - width :]
     return out
+
+
+def _remainder(values: Ints, by: int) -> Ints:
+    """What `%` gives, several times faster for a single divisor."""
+    return values - values // by * by
 
 
 def _with_luhn(table: Array) -> Array:
     """The same rows with their Luhn check digit behind."""
-    figures = table - 48
-    total = _DOUBLED[figures[:, ::-2]].sum(axis=1, dtype=np.int64) + figures[:, -2::-2].sum(
-        axis=1, dtype=np.int64
-    )
-    check = ((10 - total % 10) % 10 + 48).astype(np.uint8)
-    return np.hstack([table, check[:, None]])
+    n, width = table.shape
+    total = np.zeros(n, dtype=np.uint8)
+    for place in range(width):
+        total += (_DOUBLED if (width - place) % 2 else _ONCE)[table[:, place] - 48]
+    out = np.empty((n, width + 1), dtype=np.uint8)
+    out[:, :width] = table
+    out[:, width] = _CHECK[total]
+    return out
 
 
 def hexadecimal(values: Ids, prefix: str = "") -> pl.Series:
@@ -109,17 +123,19 @@ def mobile_numbers(phones: Ints, seed: int) -> pl.Series:
 
 def number_table(phones: Ints, seed: int) -> Array:
     """The same as a table of bytes."""
-    return digits((phones * _SPREAD_9 + seed * 7919 + 123_456_789) % _MILLIARD, 9, "+9997")
+    return digits(_remainder(phones * _SPREAD_9 + seed * 7919 + 123_456_789, _MILLIARD), 9, "+9997")
 
 
 def imsi_table(sims: Ints) -> Array:
     """The IMSI of each SIM, in the test network 001-01."""
-    return digits(sims % 10**10 * _SPREAD_10 % 10**10, 10, "00101")
+    return digits(_remainder(_remainder(sims, 10**10) * _SPREAD_10, 10**10), 10, "00101")
 
 
 def iccid_table(sims: Ints) -> Array:
     """The card number of each SIM: telecoms (89), country 999, Luhn."""
-    return _with_luhn(digits((sims % 10**10 * _SPREAD_10 + 271_828) % 10**10, 10, "89999010"))
+    return _with_luhn(
+        digits(_remainder(_remainder(sims, 10**10) * _SPREAD_10 + 271_828, 10**10), 10, "89999010")
+    )
 
 
 def handset(serial: int, rng: np.random.Generator, *, smart: bool) -> int:
@@ -137,9 +153,12 @@ def handsets(serials: Ints, rng: np.random.Generator, smart: Array) -> Ints:
 
 def imei_table(handsets: Ints) -> Array:
     """The IMEI of each handset: a TAC of the test body (00), a serial number, Luhn."""
-    serial, model = np.divmod(handsets, MODELS)
+    serial = handsets // MODELS
+    model = handsets - serial * MODELS
     # a model has several approval codes, and everybody's handsets are spread over all of them alike
-    block, within = np.divmod(serial * _SPREAD_SERIALS % SERIALS, 1_000_000)
+    spread = _remainder(serial * _SPREAD_SERIALS, SERIALS)
+    block = spread // 1_000_000
+    within = spread - block * 1_000_000
     head = digits(100_000 + model * 100 + block, 6, "00")
     return _with_luhn(np.hstack([head, digits(within, 6)]))
 
@@ -151,12 +170,13 @@ def last_serial(span: int) -> int:
 
 def account_table(accounts: Ints) -> Array:
     """The account of each key: sort code 00-00-xx and 8 digits, as one string."""
-    return np.hstack([digits(accounts % 97, 2, "0000"), digits(accounts * _SPREAD_8 % 10**8, 8)])
+    branch = digits(_remainder(accounts, 97), 2, "0000")
+    return np.hstack([branch, digits(_remainder(accounts * _SPREAD_8, 10**8), 8)])
 
 
 def sort_code_table(accounts: Ints) -> Array:
     """The sort code of each key of an account."""
-    return digits(accounts % 97, 2, "0000")
+    return digits(_remainder(accounts, 97), 2, "0000")
 
 
 def address_table(values: Ints) -> Array:

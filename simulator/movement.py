@@ -192,9 +192,12 @@ def _wobble(world: World, cell: Ints, people: Ints, ts: Ints) -> Ints:
     geography = world.geography
     town = geography.cell_town[cell]
     draw = mix((ts + people * 1_000_003).astype(np.uint64))
-    moved = (draw % np.uint64(100) < 22) & (town >= 0)
+    hundredths = draw - draw // np.uint64(100) * np.uint64(100)  # several times faster than `%`
+    moved = np.flatnonzero((hundredths < 22) & (town >= 0))
+    cell, town, draw = cell.copy(), town[moved], draw[moved]
     step = ((draw >> np.uint64(20)) % np.uint64(5)).astype(np.int64) - 2
-    other = cell + step
+    other = cell[moved] + step
     first = geography.town_cell[town]
     inside = (other >= first) & (other < first + geography.town_cells[town])
-    return np.where(moved & inside, other, cell)
+    cell[moved[inside]] = other[inside]
+    return cell

@@ -15,7 +15,7 @@ import polars as pl
 from events import codes
 from events.bases import SYNTHETIC
 from simulator import columns, identifiers
-from simulator.arrays import Array, Flags, Ints
+from simulator.arrays import Array, Flags, Ints, order_by
 from simulator.world import NUMBER_KINDS, World
 
 NOTHING: Final = -(2**62)
@@ -89,31 +89,27 @@ class Waiting:
         if len(rows["event_id"]):
             self.batches.setdefault(tuple(sorted(rows)), []).append(rows)
 
-    def take(self, before: int) -> tuple[list[Rows], list[Ints]]:
-        """The rows recorded before a time, by kind of batch, and where each comes in the order of recording."""
+    def take(self, before: int) -> tuple[list[Rows], Ints]:
+        """The rows recorded before a time, by kind of batch, and their places laid end to end in order of recording."""
         due: list[Rows] = []
         kept: dict[tuple[str, ...], list[Rows]] = {}
         for names in sorted(self.batches):
             parts = self.batches.pop(names)
             now = np.concatenate([part["recorded"] for part in parts]) < before
+            whole, none = bool(now.all()), not now.any()
             rows, later = {}, {}
             for name in names:  # column by column, so that a day is never held twice
                 column = np.concatenate([part.pop(name) for part in parts])
-                rows[name], later[name] = (column, column[:0]) if now.all() else (column[now], column[~now])
-            if len(later["event_id"]):
+                rows[name] = column if whole else column[:0] if none else column[now]
+                later[name] = column[:0] if whole else column if none else column[~now]
+            if not whole:
                 kept[names] = [later]
-            if len(rows["event_id"]):
+            if not none:
                 due.append(rows)
         self.batches = kept
-        sizes = [len(rows["recorded"]) for rows in due]
-        order = (
-            np.argsort(np.concatenate([c["recorded"] for c in due]), kind="stable")
-            if due
-            else np.empty(0, np.int64)
-        )
-        place = np.empty(len(order), dtype=np.int64)
-        place[order] = np.arange(len(order))
-        return due, list(np.split(place, np.cumsum(sizes)[:-1])) if due else []
+        if not due:
+            return due, np.empty(0, dtype=np.int64)
+        return due, order_by(np.concatenate([rows["recorded"] for rows in due]) // 1000)  # whole milliseconds
 
     def __len__(self) -> int:
         return sum(len(part["event_id"]) for parts in self.batches.values() for part in parts)
@@ -138,14 +134,13 @@ class Writer:
         self._ground = {name: self._cells[name] for name in ("lat", "lon")}
         self._ground_pieces = columns.pieces(self._ground)
         self._cell_forces = np.append(0, world.geography.cell_force)
+        self._texts_of_numbers = np.empty((0, 0), dtype=np.uint8), np.empty(0, dtype=np.int64)
         self._operators = pl.Series([f"operator-{i + 1}" for i in range(world.parameters.operators)])
         self._banks = pl.Series([f"bank-{i + 1}" for i in range(world.parameters.banks)])
 
-    def frame(self, stream: str, rows: Rows) -> pl.DataFrame:
+    def fields(self, stream: str, rows: Rows) -> columns.Columns:
         """The contract's fields of some rows of one stream."""
-        if "note" in rows:
-            return self._noted(stream, rows["note"])
-        return columns.frame(self._fields(stream, rows), list(SCHEMAS[stream]))
+        return self._noted(stream, rows["note"]) if "note" in rows else self._fields(stream, rows)
 
     def lines(self, stream: str, rows: Rows) -> pl.Series:
         """Some rows of one stream as lines of JSON."""
@@ -164,7 +159,7 @@ class Writer:
         basis = columns.Coded({"basis": pl.Series([BASIS])}, np.zeros(len(rows["event_id"]), dtype=np.int64))
         return head | write.get(stream, self._links)(rows) | {"basis": basis}
 
-    def _noted(self, stream: str, places: Ints) -> pl.DataFrame:
+    def _noted(self, stream: str, places: Ints) -> columns.Columns:
         """Rows kept as they will be written."""
         schema = {
             name: pl.List(pl.String) if name == "subjects" else dtype
@@ -175,14 +170,14 @@ class Writer:
         frame = frame.with_columns(
             pl.col(name).str.to_datetime(time_unit="us", time_zone="UTC") for name in moments
         )
-        return frame.select(name for name in frame.columns if frame[name].null_count() < frame.height)
+        return {name: frame[name] for name in frame.columns if frame[name].null_count() < frame.height}
 
     # -- small things --
     def _times(self, values: Ints) -> columns.Column:
         """RFC 3339 in UTC, to the millisecond; nothing where not said."""
         said = values != NOTHING
         if self.typed:
-            return columns.where(pl.Series(values).cast(pl.Datetime("us", "UTC")), said)
+            return columns.where(columns.Numbers(values, moments=True), said)
         days, rest = np.divmod(np.where(said, values, 0), 86_400_000_000)
         first = int(days.min())
         dates = _table([f"{np.datetime64(day, 'D')}T" for day in range(first, int(days.max()) + 1)])
@@ -211,14 +206,26 @@ class Writer:
         there = np.maximum(phones, 0).astype(np.int64)
         table = identifiers.number_table(self.world.phones.key[there], self.world.seed)
         named = self.world.phones.text[there]
-        if not (named >= 0).any():
+        with_text = named >= 0
+        if not with_text.any():
             return columns.where(columns.Fixed(table), phones >= 0)
-        texts = pl.Series(self.world.number_texts, dtype=pl.String).gather(
-            np.maximum(named, 0).astype(np.uint32)
-        )
-        return columns.where(
-            texts.zip_with(pl.Series(named >= 0), identifiers.from_bytes(table)), phones >= 0
-        )
+        texts, lengths = self._number_texts()
+        wide = np.zeros((len(table), max(table.shape[1], texts.shape[1])), dtype=np.uint8)
+        wide[:, : table.shape[1]] = table
+        wide[with_text, : texts.shape[1]] = texts[named[with_text]]
+        width = np.full(len(table), table.shape[1])
+        width[with_text] = lengths[named[with_text]]
+        return columns.where(columns.Fixed(wide, lengths=width), phones >= 0)
+
+    def _number_texts(self) -> tuple[Array, Ints]:
+        """Numbers that are written as they are, as a table of bytes and how many of each row count."""
+        known = len(self._texts_of_numbers[1])
+        if known < len(self.world.number_texts):
+            texts = self.world.number_texts
+            lengths = np.array([len(text) for text in texts], dtype=np.int64)
+            wide = "".join(text.ljust(int(lengths.max())) for text in texts).encode("ascii")
+            self._texts_of_numbers = np.frombuffer(wide, dtype=np.uint8).reshape(len(texts), -1), lengths
+        return self._texts_of_numbers
 
     def _cell_fields(self) -> dict[str, pl.Series]:
         """Cells by row number plus one."""
@@ -260,7 +267,7 @@ class Writer:
             out["previous_imei"] = columns.Fixed(identifiers.imei_table(c["previous_handset"]))
         for name, field in _TELECOM_COUNTS.items():
             if name in c:
-                out[field] = columns.where(pl.Series(c[name]), c[name] >= 0)
+                out[field] = columns.where(columns.Numbers(c[name]), c[name] >= 0)
         if "cell" in c:
             out["cell"] = columns.Coded(self._cells, c["cell"] + 1, self._cell_pieces)
             told = np.where(c["source"] % 2 == 1, self._cell_forces[c["cell"] + 1], 0)
@@ -328,7 +335,7 @@ class Writer:
         out |= {field: self._text(field, c[name]) for name, field in _PAYMENT_TEXTS.items() if name in c}
         if "rail" not in c:
             return out
-        out["amount_minor"] = pl.Series(c["amount"])
+        out["amount_minor"] = columns.Numbers(c["amount"])
         if "currency" not in c:
             out["currency"] = columns.Coded({"currency": pl.Series(["GBP"])}, np.zeros(n, dtype=np.int64))
         for side in ("payer", "payee"):
@@ -336,7 +343,7 @@ class Writer:
                 out |= self._side(side, c[side], c.get(f"{side}_known", np.zeros(n)) > 0)
             if f"{side}_balance" in c:
                 balance = c[f"{side}_balance"]
-                out[f"{side}_balance_minor"] = columns.where(pl.Series(balance), balance != NOTHING)
+                out[f"{side}_balance_minor"] = columns.where(columns.Numbers(balance), balance != NOTHING)
         out |= _words(c, _PAYMENT_WORDS) | _yes_no(c, ("cop_overridden", "new_payee"))
         for name, field, prefix, width in (
             ("business", "merchant_id", "m", 8),
@@ -370,7 +377,7 @@ class Writer:
 
     def _links(self, c: Rows) -> columns.Columns:
         """Accounts that belong to numbers."""
-        said = columns.frame({"b": self._numbers(c["b"]), "a": self._account(c["a"])}, ["a", "b"])
+        said = columns.series_of({"b": self._numbers(c["b"]), "a": self._account(c["a"])})
         out: columns.Columns = {
             "source": columns.Coded({"source": self._banks}, c["source"]),
             "a": "account:" + said["a"],

@@ -86,8 +86,8 @@ class Simulation:
         """What was recorded by the end of a day, stream by stream, in the order of recording."""
         before = self.world.calendar.midnight(day + 1)
         for stream in STREAMS:
-            batches, places = self.diary.waiting[stream].take(before)
-            for stretch in stretches(stream, batches, places):
+            batches, order = self.diary.waiting[stream].take(before)
+            for stretch in stretches(stream, batches, order):
                 self.records[stream] += len(stretch.recorded)
                 yield stretch
 

@@ -12,15 +12,14 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from simulator import tables
 from simulator.arrays import Ids, Ints
 from simulator.diary import Diary
 from simulator.identifiers import mix
-from simulator.records import SCHEMAS, STREAMS, Rows, Writer
+from simulator.records import STREAMS, Rows, Writer
 
 SLICE: Final = 200_000
 """Rows written at a time: what bounds the memory the text takes."""
-_TIMES: Final = ("ts", "recorded_ts", "from", "to")
-_DATES: Final = ("payer_opened", "payee_opened", "sim_activated")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +46,10 @@ class Stretch:
             lines = _spoilt(lines, np.concatenate([rows["event_id"] for rows in self.rows]), bad_share)
         return lines.gather(self.order)
 
-    def frame(self, writer: Writer) -> pl.DataFrame:
-        """The rows as a frame."""
-        return pl.concat([writer.frame(self.stream, rows) for rows in self.rows], how="diagonal")[self.order]
+    def table(self, writer: Writer) -> pa.Table:
+        """The rows as a table of Arrow."""
+        parts = [writer.fields(self.stream, rows) for rows in self.rows]
+        return tables.assemble(parts, self.places, len(self.recorded), tables.SCHEMAS[self.stream])
 
 
 class Sink(Protocol):
@@ -114,57 +114,43 @@ class ParquetFolder:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._schemas = {name: _parquet_schema(name) for name in STREAMS}
-        self._files = {
-            name: pq.ParquetWriter(folder / f"{name}.parquet", schema, compression="zstd")
-            for name, schema in self._schemas.items()
-        }
+        self._files = {name: _parquet(folder / f"{name}.parquet", name) for name in STREAMS}
 
     def write(self, stretch: Stretch, writer: Writer) -> None:
-        table, schema = stretch.frame(writer).to_arrow(), self._schemas[stretch.stream]
-        columns = [
-            table[field.name].cast(field.type)
-            if field.name in table.column_names
-            else pa.nulls(len(table), field.type)
-            for field in schema
-        ]
-        self._files[stretch.stream].write_table(pa.Table.from_arrays(columns, schema=schema))
+        self._files[stretch.stream].write_table(stretch.table(writer))
 
     def close(self) -> None:
         for file in self._files.values():
             file.close()
 
 
-def _parquet_schema(stream: str) -> pa.Schema:
-    kinds: dict[Any, pa.DataType] = {
-        pl.String: pa.string(), pl.Int64: pa.int64(), pl.Float64: pa.float64(), pl.Boolean: pa.bool_(),
-        pl.List: pa.list_(pa.string()),
-    }  # fmt: skip
-    fields = []
-    for name, dtype in SCHEMAS[stream].items():
-        kind = (
-            pa.timestamp("us", "UTC") if name in _TIMES else pa.date32() if name in _DATES else kinds[dtype]
-        )
-        fields.append(pa.field(name, kind))
-    return pa.schema(fields)
+def _parquet(path: Path, stream: str) -> pq.ParquetWriter:
+    """A file of one stream: columns of few values by dictionary, the others plainly, since they hardly repeat.
+
+    The schema of Arrow is not kept beside Parquet's own, so that columns of few values are read as plain text.
+    """
+    schema = tables.SCHEMAS[stream]
+    few = [field.name for field in schema if pa.types.is_dictionary(field.type)]
+    counted = [field.name for field in schema if pa.types.is_timestamp(field.type)]
+    return pq.ParquetWriter(
+        path, schema, compression="zstd", use_dictionary=few, write_statistics=counted, store_schema=False
+    )
 
 
-def stretches(stream: str, due: list[Rows], places: list[Ints]) -> Iterator[Stretch]:
+def stretches(stream: str, due: list[Rows], order: Ints) -> Iterator[Stretch]:
     """What is due, `SLICE` rows at a time."""
-    total = sum(len(place) for place in places)
-    orders = [np.argsort(place) for place in places]
-    ranked = [place[order] for place, order in zip(places, orders, strict=True)]
-    for low in range(0, total, SLICE):
-        parts, where, recorded = [], [], np.empty(min(SLICE, total - low), dtype=np.int64)
-        for rows, order, rank in zip(due, orders, ranked, strict=True):
-            first, last = np.searchsorted(rank, [low, low + SLICE])
-            if first == last:
-                continue
-            chosen = order[first:last]
-            part = {name: column[chosen] for name, column in rows.items()}
-            parts.append(part)
-            where.append(rank[first:last] - low)
-            recorded[where[-1]] = part["recorded"]
+    ends = np.cumsum([len(rows["event_id"]) for rows in due])
+    for low in range(0, len(order), SLICE):
+        places = order[low : low + SLICE]
+        kind = np.searchsorted(ends, places, side="right")
+        parts, where, recorded = [], [], np.empty(len(places), dtype=np.int64)
+        for number in np.flatnonzero(np.bincount(kind)).tolist():
+            mine = np.flatnonzero(kind == number)
+            rows = due[number]
+            chosen = places[mine] - (ends[number] - len(rows["event_id"]))
+            parts.append({name: column[chosen] for name, column in rows.items()})
+            where.append(mine)
+            recorded[mine] = parts[-1]["recorded"]
         yield Stretch(stream, parts, where, recorded)
 
 

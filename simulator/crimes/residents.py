@@ -1,12 +1,16 @@
 """Who lives where: people in the order of their towns, so that a crime finds its customers and victims nearby."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from simulator.arrays import Flags, Floats, Ints
 from simulator.identifiers import mix
 from simulator.world import NONE, World
+
+KEPT_ROUNDS: Final = 600
+"""Towns for which the order of the others is remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,7 @@ class Residents:
         self._order = np.argsort(world.people.town, kind="stable")
         self._count = np.bincount(world.people.town, minlength=towns)
         self._start = np.cumsum(self._count) - self._count
+        self._rounds: dict[int, tuple[Ints, Ints]] = {}
 
     def in_towns(self, towns: Ints) -> Ints:
         """Everyone who lives in these towns, town by town."""
@@ -47,9 +52,7 @@ class Residents:
 
     def near(self, town: int, who: Who, wanted: int) -> Ints:
         """At least `wanted` people who fit from the towns nearest to one (all who fit when there are fewer)."""
-        nearest = np.argsort(self.world.geography.distances(town), kind="stable")
-        nearest = nearest[self._count[nearest] > 0]
-        people = np.cumsum(self._count[nearest])
+        nearest, people = self._round(town)
         take = 1
         while True:
             reach = int(np.searchsorted(people, take * wanted))
@@ -58,6 +61,16 @@ class Residents:
             if len(found) >= wanted or reach >= len(nearest):
                 return found
             take *= 2
+
+    def _round(self, town: int) -> tuple[Ints, Ints]:
+        """The inhabited towns, the nearest first, and how many people live in all of them so far."""
+        if town not in self._rounds:
+            nearest = np.argsort(self.world.geography.distances(town), kind="stable")
+            nearest = nearest[self._count[nearest] > 0]
+            if len(self._rounds) >= KEPT_ROUNDS:
+                self._rounds.clear()
+            self._rounds[town] = nearest, np.cumsum(self._count[nearest])
+        return self._rounds[town]
 
     def someone(self, rng: np.random.Generator, who: Who) -> int:
         """One person who fits, anywhere; -1 = hardly anybody does."""
@@ -78,4 +91,7 @@ class Residents:
 def choose(rng: np.random.Generator, people: Ints, weights: Floats, n: int) -> Ints:
     """`n` different people, each as likely as its weight (all of them when there are fewer), likeliest first."""
     keys = np.log(-np.log(rng.random(len(people)) + 1e-300) + 1e-300) - np.log(weights)
-    return people[np.argsort(keys, kind="stable")[:n]]
+    likeliest = np.arange(len(people))
+    if 0 < n < len(people):
+        likeliest = np.sort(np.argpartition(keys, n - 1)[:n])
+    return people[likeliest[np.argsort(keys[likeliest], kind="stable")[:n]]]
