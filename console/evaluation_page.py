@@ -34,6 +34,8 @@ def say_result(result: Result) -> None:
     _prevalence(result)
     _capacity(result)
     _refound(result)
+    _links(result)
+    _money(result)
     _false_alarms(result)
     _apart(result)
 
@@ -111,7 +113,7 @@ def _prevalence(result: Result) -> None:
             ("crime", "recall", "false a day per 100,000 people", "precision", "prevalence"),
             (
                 (
-                    row.name,
+                    f"{row.name}: {row.detector} alone" if row.detector else row.name,
                     share(row.recall),
                     rate(row.false),
                     _span(row.precision, row.low, row.high),
@@ -160,6 +162,52 @@ def _refound(result: Result) -> None:
                 )
                 for row in result.refound
             ),
+        )
+
+
+def _links(result: Result) -> None:
+    links = result.links
+    if links is not None:
+        _section(
+            "New numbers tied to an old line",
+            ("alerts", "the right line", "tied within 24 h of the first advert", "of those found before"),
+            [(links.alerts, share(links.right), share(links.soon), share(links.known_soon))],
+        )
+
+
+def _money(result: Result) -> None:
+    money = result.money
+    if money is None:
+        return
+    if money.values:
+        _section(
+            "Payment fraud in money (saved: paid after the alert)",
+            ("type", "cases", "found", "before the last payment", "median h", "quartiles", "paid", "saved"),
+            (
+                (
+                    spoken(row.typology),
+                    row.cases,
+                    share(row.found),
+                    share(row.before_last),
+                    *times(row.hours),
+                    f"£{row.paid_minor / 100:,.0f}",
+                    "-" if row.saved is None else f"£{row.saved_minor / 100:,.0f} ({_percent(row.saved)})",
+                )
+                for row in money.values
+            ),
+        )
+    if money.mules is not None:
+        _section(
+            "Mule accounts, each by itself",
+            ("accounts", "found", "passed money on twice", "found before the second time"),
+            [
+                (
+                    money.mules.accounts,
+                    share(money.mules.found),
+                    money.mules.passing,
+                    share(money.mules.before_second),
+                )
+            ],
         )
 
 

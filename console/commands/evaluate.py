@@ -16,7 +16,7 @@ from console.teaching import Example
 
 if TYPE_CHECKING:
     from events.tokens import KeyRing
-    from models.evaluation import Declared, Quiet, Raised, World
+    from models.evaluation import Declared, Money, Quiet, Raised, World
 
 EXAMPLES: Final = (
     Example(
@@ -71,6 +71,13 @@ def evaluate(
     grace: Annotated[
         float, typer.Option(min=0, help="Hours before and after a crime in which an alert still counts.")
     ] = 24.0,
+    payments: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="The world's payments, for value saved. \\[default: those beside the truth folder]",
+        ),
+    ] = None,
     quiet: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="The result.json of a quiet world, whose false alarms to go by."),
@@ -98,14 +105,16 @@ def evaluate(
     world = _world(folder / WORLD, people, days, start)
     with (truth / TRUTH if truth.is_dir() else truth).open("rb") as lines:
         rows = evaluation.read_truth(lines, _keys(), world)
+    raised = _from_file(alerts) if alerts is not None else _from_store(store, data)
     result = evaluation.evaluate(
         rows,
-        _from_file(alerts) if alerts is not None else _from_store(store, data),
+        raised,
         world,
         declared=_declared(),
         grace_hours=grace,
         capacity=capacity,
         quiet=_quiet(quiet),
+        money=_money(truth / TRUTH if truth.is_dir() else truth, payments, raised, grace),
     )
     if out is not None:
         _write(out, evaluation.to_json(result))
@@ -153,6 +162,30 @@ def _keys() -> "KeyRing":
             "Name the data folder of the run that made the alerts with --data."
         )
     return key_ring(said)
+
+
+def _money(truth: Path, payments: Path | None, raised: "list[Raised]", grace: float) -> "Money | None":
+    """What the alerts were worth in money, when the payments of the world are at hand."""
+    import polars as pl
+
+    from models.evaluation import measure_money, read_written
+
+    beside = [truth.parent.parent / f"payments.{form}" for form in ("parquet", "ndjson")]
+    found = payments or next((path for path in beside if path.exists()), None)
+    if found is None:
+        return None
+    if not found.exists():
+        raise ConsoleError(
+            f"{found} does not exist: name the payments of the world, or leave --payments out."
+        )
+    frame = (
+        pl.scan_parquet(found)
+        if found.suffix == ".parquet"
+        else pl.scan_ndjson(found, infer_schema_length=None)
+    )
+    with truth.open("rb") as lines:
+        rows = read_written(lines)
+    return measure_money(rows, frame, raised, _keys(), int(grace * 3_600_000_000))
 
 
 def _from_store(store: str | None, data: Path | None) -> "list[Raised]":

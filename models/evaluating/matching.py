@@ -17,6 +17,8 @@ from models.evaluating.truth import INNOCENT, Name, Row, World
 ORDINARY: Final = "ordinary"
 CONTACT: Final = "contact of a crime"
 OUTSIDE: Final = "outside its dates"
+HOLDERS: Final = ("account", "number")
+"""What belongs to somebody by itself; anything else is a thing that these hold."""
 
 
 class Judged(msgspec.Struct, frozen=True):
@@ -114,7 +116,9 @@ def _index(rows: Iterable[Row]) -> Index:
 
 
 def _judge(alert: Raised, criminal: Index, innocent: Index, grace: int) -> Judged:
-    own = criminal.get(alert.about, ())
+    own = list(
+        dict.fromkeys(row for name in spoken_of(alert, criminal, innocent) for row in criminal.get(name, ()))
+    )
     true = sorted((crime for crime in own if within(alert, crime, grace)), key=lambda crime: crime.id)
     return Judged(
         alert=alert,
@@ -125,8 +129,16 @@ def _judge(alert: Raised, criminal: Index, innocent: Index, grace: int) -> Judge
     )
 
 
+def spoken_of(alert: Raised, criminal: Index, innocent: Index) -> tuple[Name, ...]:
+    """Whom an alert is about; for a thing that truth does not name (a handset, say), those who hold it."""
+    if alert.about[0] in HOLDERS or alert.about in criminal or alert.about in innocent:
+        return (alert.about,)
+    return tuple(sorted(alert.related))
+
+
 def _false_kind(alert: Raised, own: Sequence[Row], criminal: Index, innocent: Index) -> str:
-    looks_like = innocent.get(alert.about)
+    named = spoken_of(alert, criminal, innocent)
+    looks_like = [row for name in named for row in innocent.get(name, ())]
     if looks_like:
         return min(looks_like, key=lambda row: row.id).typology
     if own:

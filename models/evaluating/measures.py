@@ -6,12 +6,14 @@ from typing import Final
 
 from models.evaluating.intervals import HOURS_US, Share, rate_of, share_of, times_of
 from models.evaluating.matching import Judged, Matched, Story, match
+from models.evaluating.money import Money
 from models.evaluating.published import PUBLISHED, AtPrevalence, Quiet, at_prevalence
 from models.evaluating.raised import Declared, Raised, detectors_of, latest
 from models.evaluating.result import (
     AtCapacity,
     FalseAlarms,
     Lead,
+    Links,
     Method,
     Missed,
     OfAlertTypology,
@@ -25,7 +27,7 @@ from models.evaluating.result import (
     WorldSize,
 )
 from models.evaluating.scope import chosen, crimes_of
-from models.evaluating.truth import DAY_US, Row, World
+from models.evaluating.truth import DAY_US, Name, Row, World
 
 GRACE_HOURS: Final = 24.0
 CAPACITY: Final = 20
@@ -35,6 +37,7 @@ WEEK_US: Final = 7 * DAY_US
 MONDAY_US: Final = 4 * DAY_US
 """The first Monday after 1 January 1970."""
 SHORT_US: Final = 6 * HOURS_US
+REEMERGENCE: Final = "line_reemergence"
 FEW: Final = 10
 """Fewer records than this leave little to go by; truth names at most the first 40 of a crime."""
 
@@ -48,6 +51,7 @@ def evaluate(
     grace_hours: float = GRACE_HOURS,
     capacity: int = CAPACITY,
     quiet: Quiet | None = None,
+    money: Money | None = None,
 ) -> Result:
     """Everything that is measured, whatever order the alerts come in."""
     once = latest(alerts)
@@ -71,13 +75,15 @@ def evaluate(
         typologies=_typologies(matched, world),
         detectors=tuple(_detector(name, said, matched, world) for name, said in detectors.items()),
         alert_typologies=_alert_typologies(matched.judged),
-        prevalence=_prevalence(matched, world, quiet),
+        prevalence=(*_prevalence(matched, world, quiet), *_each_prevalence(matched, world, quiet, detectors)),
         capacity=_capacities(matched, world, capacity),
         campuses=_campuses(matched.judged, world, capacity),
         refound=_refound(matched, world),
+        links=_links(matched, world),
         false_alarms=_false_alarms(matched, world),
         unseen=_unseen(matched.unseen),
         missed=_missed(matched, world, {said.threat for said in detectors.values()}),
+        money=money,
     )
 
 
@@ -175,6 +181,8 @@ def _lead(stories: Sequence[Story], world: World) -> Lead:
         within_24h=_soon(began, world, 24),
         within_48h=_soon(began, world, 48),
         from_flare=times_of(_from_flare(began)),
+        flare_within_24h=_soon_after_flare(stories, world, 24),
+        flare_within_48h=_soon_after_flare(stories, world, 48),
         curve=tuple(round(wait / HOURS_US, 4) for wait in waits),
         standing=len(standing),
         standing_found=sum(1 for s in standing if s.alerts),
@@ -189,6 +197,20 @@ def _soon(stories: Iterable[Story], world: World, hours: int) -> Share:
     reach = hours * HOURS_US
     told = [s for s in stories if world.closes is None or s.crime.start + reach <= world.closes]
     soon = sum(1 for s in told if (found := s.found()) is not None and found - s.crime.start <= reach)
+    return share_of(soon, len(told))
+
+
+def _soon_after_flare(stories: Iterable[Story], world: World, hours: int) -> Share:
+    """The share found within so many hours of their first advert, of lines that first advertised in these days."""
+    reach = hours * HOURS_US
+    told = [
+        (s, flare)
+        for s in stories
+        if (flare := s.crime.first_flare) is not None
+        and (world.opens is None or flare >= world.opens)
+        and (world.closes is None or flare + reach <= world.closes)
+    ]
+    soon = sum(1 for s, flare in told if (found := s.found()) is not None and found - flare <= reach)
     return share_of(soon, len(told))
 
 
@@ -298,6 +320,27 @@ def _prevalence(matched: Matched, world: World, quiet: Quiet | None) -> tuple[At
     return tuple(rows)
 
 
+def _each_prevalence(
+    matched: Matched, world: World, quiet: Quiet | None, detectors: Mapping[str, Declared | Raised]
+) -> tuple[AtPrevalence, ...]:
+    """The same for each detector alone, where it is there for a crime whose prevalence is published."""
+    own = Counter(each.alert.detector for each in matched.judged if not each.true)
+    counts = own if quiet is None else quiet.false_by_detector
+    exposure = world.exposure if quiet is None else quiet.exposure
+    where = "this world" if quiet is None else quiet.name
+    rows = []
+    for name, said in detectors.items():
+        _, scope = crimes_of(said, matched.stories)
+        for each in PUBLISHED:
+            among = [story for story in scope if chosen(each.kinds)(story.crime)]
+            if among and said.threat == each.threat:
+                found = sum(1 for story in among if story.found_by(name) is not None)
+                false = rate_of(counts.get(name, 0), exposure)
+                recall = share_of(found, len(among))
+                rows.append(at_prevalence(each, recall, false, where, world.days, name))
+    return tuple(rows)
+
+
 # ---------------------------------------------------------------------------------------------------------- at capacity
 def _capacities(matched: Matched, world: World, capacity: int) -> tuple[AtCapacity, ...]:
     there = {story.crime.id for story in matched.stories}
@@ -376,6 +419,47 @@ def _refound_row(after: str, own: Sequence[Story], stories: Mapping[str, Story])
         hours=times_of(found - s.crime.start for s in own if (found := s.found()) is not None),
         from_flare=times_of(_from_flare(own)),
     )
+
+
+def _links(matched: Matched, world: World) -> Links | None:
+    """How often an alert that ties a new number to an old line has the right one."""
+    told = [each for each in matched.judged if each.alert.typology == REEMERGENCE]
+    if not told:
+        return None
+    stories = {story.crime.id: story for story in (*matched.stories, *matched.unseen)}
+    lines = [story.crime for story in stories.values() if story.crime.brand]
+    brands: defaultdict[Name, set[str]] = defaultdict(set)
+    for line in lines:
+        for name in line.subjects:
+            brands[name].add(line.brand)
+    right = {each.alert.alert_id for each in told if _ties_one_line(each.alert, brands)}
+    new = [
+        story
+        for story in matched.stories
+        if story.crime.predecessor
+        and story.crime.first_flare is not None
+        and (world.opens is None or story.crime.first_flare >= world.opens)
+        and (world.closes is None or story.crime.first_flare + 24 * HOURS_US <= world.closes)
+    ]
+    known = [s for s in new if s.crime.predecessor in stories and stories[s.crime.predecessor].alerts]
+    return Links(
+        alerts=len(told),
+        right=share_of(len(right), len(told)),
+        soon=share_of(sum(_tied_soon(story, right) for story in new), len(new)),
+        known_soon=share_of(sum(_tied_soon(story, right) for story in known), len(known)),
+    )
+
+
+def _ties_one_line(alert: Raised, brands: Mapping[Name, set[str]]) -> bool:
+    """Whether the one it is about and one beside it are numbers of the same line."""
+    own = brands.get(alert.about, set())
+    return any(own & brands.get(name, set()) for name in alert.related)
+
+
+def _tied_soon(story: Story, right: set[str]) -> bool:
+    flare = story.crime.first_flare or story.crime.start
+    times = [alert.raised for alert in story.alerts if alert.alert_id in right]
+    return bool(times) and min(times) <= flare + 24 * HOURS_US
 
 
 def _missed(matched: Matched, world: World, threats: set[str]) -> tuple[Missed, ...]:

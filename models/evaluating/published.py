@@ -86,6 +86,8 @@ class AtPrevalence(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     threat: str
+    detector: str = ""
+    """Of one detector alone; empty: of all of the threat together."""
     recall: Share
     """Found by detectors of this threat, in the world evaluated."""
     true_low: float
@@ -101,7 +103,9 @@ class AtPrevalence(msgspec.Struct, frozen=True, kw_only=True):
     source: str
 
 
-def at_prevalence(each: Published, recall: Share, false: Rate, false_from: str, days: float) -> AtPrevalence:
+def at_prevalence(
+    each: Published, recall: Share, false: Rate, false_from: str, days: float, detector: str = ""
+) -> AtPrevalence:
     """Precision from recall here and false alarms there; its bounds put the worse ends together, and the better."""
     true = each.expected(each.usual, days) * (recall.share or 0.0)
     worst, best = each.expected(each.low, days) * recall.low, each.expected(each.high, days) * recall.high
@@ -109,6 +113,7 @@ def at_prevalence(each: Published, recall: Share, false: Rate, false_from: str, 
     return AtPrevalence(
         name=each.name,
         threat=each.threat,
+        detector=detector,
         recall=recall,
         true_low=worst,
         true=true,
@@ -133,9 +138,11 @@ class Quiet(msgspec.Struct, frozen=True):
     name: str
     exposure: float
     false_by_threat: Mapping[str, int]
+    false_by_detector: Mapping[str, int] = {}
 
 
 class _Detector(msgspec.Struct, frozen=True):
+    id: str
     threat: str
     false: int
 
@@ -170,4 +177,5 @@ def read_quiet(raw: bytes, name: str, schema: str) -> Quiet:
     counts: dict[str, Any] = {}
     for each in found.detectors:
         counts[each.threat] = counts.get(each.threat, 0) + each.false
-    return Quiet(name, found.world.people * found.world.days / 100_000, counts)
+    own = {each.id: each.false for each in found.detectors}
+    return Quiet(name, found.world.people * found.world.days / 100_000, counts, own)

@@ -5,6 +5,7 @@ from typing import Any, Final
 import msgspec
 
 from models.evaluating.intervals import Rate, Share, Times
+from models.evaluating.money import Money
 from models.evaluating.published import AtPrevalence
 
 SCHEMA: Final = "linewatch.evaluation.v1"
@@ -45,6 +46,9 @@ class Lead(msgspec.Struct, frozen=True, kw_only=True):
     within_48h: Share
     from_flare: Times
     """For lines that advertise: from the first time they did."""
+    flare_within_24h: Share
+    flare_within_48h: Share
+    """Of lines that first advertised in these days and early enough to tell: found so soon after."""
     curve: tuple[float, ...]
     """The hours themselves, in order."""
     standing: int
@@ -158,6 +162,18 @@ class Refound(msgspec.Struct, frozen=True, kw_only=True):
     from_flare: Times
 
 
+class Links(msgspec.Struct, frozen=True, kw_only=True):
+    """Alerts that tie a new number to an old line: whether it is the same line."""
+
+    alerts: int
+    right: Share
+    """It is about a line and names another number of the same one."""
+    soon: Share
+    """New numbers (of lines that advertise) tied to the right line within 24 hours of their first advert."""
+    known_soon: Share
+    """The same, of those whose old number had been found before the new one began."""
+
+
 class Missed(msgspec.Struct, frozen=True, kw_only=True):
     """A crime that no alert is about, with what is known of why."""
 
@@ -209,9 +225,12 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     capacity: tuple[AtCapacity, ...]
     campuses: tuple[OfCampus, ...]
     refound: tuple[Refound, ...]
+    links: Links | None = None
     false_alarms: tuple[FalseAlarms, ...]
     unseen: tuple[Unseen, ...]
     missed: tuple[Missed, ...]
+    money: Money | None = None
+    """What the alerts were worth in money, where the payments of the world were at hand."""
 
 
 def to_plain(result: Result) -> dict[str, Any]:

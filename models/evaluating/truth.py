@@ -32,6 +32,7 @@ _NOTED: Final[Mapping[str, str]] = {
 """Subjects that truth names in its note only, and the kind of token each has."""
 _VICTIMS: Final[Mapping[str, str]] = {"victim_account": "account", "victim_number": "number"}
 DAY_US: Final = 86_400_000_000
+NEVER: Final = 2**61
 
 
 class World(msgspec.Struct, frozen=True):
@@ -78,6 +79,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     unseen: str = ""
     """The stream that cannot see it; `all` when none can."""
     predecessor: str = ""
+    brand: str = ""
+    """Which line a number belongs to, through all its numbers."""
     after: str = ""
     first_flare: int | None = None
     flares: bool = True
@@ -88,7 +91,9 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         return THREATS.get(self.kind, "")
 
 
-class _Written(msgspec.Struct, frozen=True, kw_only=True, rename={"from_ts": "from", "to_ts": "to"}):
+class Written(msgspec.Struct, frozen=True, kw_only=True, rename={"from_ts": "from", "to_ts": "to"}):
+    """A row of truth as it is written, with identifiers."""
+
     kind: str
     id: str
     typology: str
@@ -99,8 +104,18 @@ class _Written(msgspec.Struct, frozen=True, kw_only=True, rename={"from_ts": "fr
     to_ts: str | None = None
     note: str = ""
 
+    @property
+    def start(self) -> int:
+        """When it began, in microseconds."""
+        return when_us(self.from_ts)
 
-_LINE: Final = msgspec.json.Decoder(_Written)
+    @property
+    def finish(self) -> int:
+        """When it ended; long after everything when it has not."""
+        return NEVER if self.to_ts is None else when_us(self.to_ts)
+
+
+_LINE: Final = msgspec.json.Decoder(Written)
 
 
 def read_world(
@@ -120,6 +135,11 @@ def read_world(
     return msgspec.structs.replace(
         world, people=people or world.people, days=days or world.days, start=start or world.start
     )
+
+
+def read_written(lines: Iterable[bytes]) -> tuple[Written, ...]:
+    """The rows of truth as they are written, with identifiers; `read_truth` has found that they can be read."""
+    return tuple(_LINE.decode(line) for line in lines if line.strip())
 
 
 def read_truth(lines: Iterable[bytes], keys: KeyRing, world: World | None = None) -> tuple[Row, ...]:
@@ -146,11 +166,11 @@ def read_truth(lines: Iterable[bytes], keys: KeyRing, world: World | None = None
     return tuple(rows[each] for each in sorted(rows))
 
 
-def _row(said: _Written, keys: KeyRing, world: World | None) -> Row:
+def _row(said: Written, keys: KeyRing, world: World | None) -> Row:
     if said.kind != INNOCENT and said.kind not in THREATS:
         raise ValueError(f"there is no crime of the kind {said.kind!r}")
-    note = _note(said.note)
-    victims = _names(keys, ((kind, str(note[key])) for key, kind in _VICTIMS.items() if key in note))
+    note = note_of(said.note)
+    victims = names_of(keys, ((kind, str(note[key])) for key, kind in _VICTIMS.items() if key in note))
     own = [("number", each) for each in said.numbers] + [("account", each) for each in said.accounts]
     noted = [(kind, each) for key, kind in _NOTED.items() for each in _listed(note.get(key))]
     unseen = note.get("unseen")
@@ -158,20 +178,21 @@ def _row(said: _Written, keys: KeyRing, world: World | None) -> Row:
         id=said.id,
         kind=said.kind,
         typology=said.typology,
-        subjects=_names(keys, [*own, *noted]) | victims,
+        subjects=names_of(keys, [*own, *noted]) | victims,
         victims=victims,
         start=when_us(said.from_ts),
         end=None if said.to_ts is None else when_us(said.to_ts),
         events=len(said.event_ids),
         unseen="all" if unseen is True else str(unseen or ""),
         predecessor=str(note.get("predecessor", "")),
+        brand=str(note.get("line", "")) if said.kind == "line" else "",
         after=str(note.get("after", "")),
         first_flare=_flare(note, world),
         flares=bool(note.get("flares", True)),
     )
 
 
-def _note(text: str) -> dict[str, Any]:
+def note_of(text: str) -> dict[str, Any]:
     """A note that is a small JSON object, as one; anything else says nothing a program could use."""
     if not text.startswith("{"):
         return {}
@@ -185,7 +206,7 @@ def _listed(value: object) -> list[str]:
     return [] if value is None else [str(value)]
 
 
-def _names(keys: KeyRing, identifiers: Iterable[tuple[str, str]]) -> frozenset[Name]:
+def names_of(keys: KeyRing, identifiers: Iterable[tuple[str, str]]) -> frozenset[Name]:
     """The tokens of identifiers under every key of the ring, as alerts spell them."""
     names = set()
     for kind, value in identifiers:
