@@ -173,6 +173,15 @@ class Routing(msgspec.Struct, frozen=True, kw_only=True):
     regions: tuple[str, ...] = ()
 
 
+class Happening(msgspec.Struct, frozen=True, array_like=True):
+    """An event that a firing rests on beside the one it fired at: its name, feed and lawful basis, and when."""
+
+    event_id: str
+    source: str
+    basis: str
+    ts: int
+
+
 class Fire(msgspec.Struct, frozen=True, kw_only=True):
     """What the flow hands over when one detector fires on one event."""
 
@@ -196,6 +205,8 @@ class Fire(msgspec.Struct, frozen=True, kw_only=True):
     """What is claimed of the subject, from CLAIMS; empty: that it does what the threat says."""
     bands: tuple[float, float, float] = (0.5, 0.75, 0.9)
     """From which score on it is medium, high, critical."""
+    earlier: tuple[Happening, ...] = ()
+    """The events before it without which it would not have fired: the other half of something across streams."""
     related: tuple[Subject, ...] = ()
     facts: tuple[Fact, ...] = ()
     reasons: tuple[Reason, ...] = ()

@@ -37,6 +37,15 @@ class Story:
     line: int = field(default_factory=lambda: inspect.stack()[2].lineno)
 
 
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a value that a detector uses means: in words, in which unit, over which time."""
+
+    words: str
+    unit: str
+    within: str
+
+
 class Detector:
     """The base of every detector; a subclass says everything about itself as class attributes."""
 
@@ -65,14 +74,17 @@ class Detector:
     innocent: ClassVar[tuple[str, ...]]
     runbook: ClassVar[tuple[str, ...]]
 
-    def __init_subclass__(cls) -> None:
-        """Check what a subclass says of itself.
+    also_required: ClassVar[tuple[str, ...]] = ()  # what a kind of detector says beside the rest
+
+    def __init_subclass__(cls, *, is_kind: bool = False) -> None:
+        """Check what a subclass says of itself; a kind of detector (`is_kind`) is none itself.
 
         Raises:
             DetectorError: something is missing or cannot be.
         """
-        _complete(cls)
-        _possible(cls)
+        if not is_kind:
+            _complete(cls)
+            _possible(cls)
 
     @classmethod
     def examples(cls) -> Sequence[Story]:
@@ -85,6 +97,22 @@ class Detector:
         named = [s.feature for s in cls.signals] + list(cls.gate.meta.root_names()) + list(cls.facts)
         named += cls.places()
         return tuple(dict.fromkeys(named))
+
+    @classmethod
+    def joined(cls) -> list[tuple[Entity, str]]:
+        """The joined columns the flow has to bring for it, each with whose they are."""
+        return [(cls.subject, column) for column in cls.needs()]
+
+    @classmethod
+    def meaning(cls, column: str) -> Meaning:
+        """What a value it uses means."""
+        return cls.meaning_of(cls.subject, column)
+
+    @staticmethod
+    def meaning_of(entity: Entity, column: str) -> Meaning:
+        """What a joined column of an entity means, as declared."""
+        feature = feature_of(CATALOGUE, entity, column)
+        return Meaning(feature.words, feature.unit, feature.within)
 
     @classmethod
     def places(cls) -> list[str]:
@@ -104,7 +132,7 @@ _REQUIRED: Final = (
 
 
 def _complete(cls: type[Detector]) -> None:
-    missing = [name for name in _REQUIRED if not hasattr(cls, name)]
+    missing = [name for name in (*_REQUIRED, *cls.also_required) if not hasattr(cls, name)]
     if missing:
         raise DetectorError(f"{cls.__name__} does not say its {', '.join(missing)}: see detectors/base.py")
     module = inspect.getmodule(cls)
@@ -129,4 +157,6 @@ def _possible(cls: type[Detector]) -> None:
     if not cls.misses.strip():
         raise DetectorError(f"{cls.id}: known gaps are better than unknown gaps: say what it misses")
     for column in cls.needs():
-        feature_of(CATALOGUE, cls.subject, column)
+        cls.meaning(column)
+    for entity, column in cls.joined():
+        cls.meaning_of(entity, column)

@@ -2,9 +2,9 @@
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 import numpy as np
@@ -22,6 +22,7 @@ from features.rows import Entity, Flag, Kind, Rows
 from features.state import EntityState
 from flows.errors import FlowError
 from flows.first_pass import Halves, dump_states, key_of, load_states
+from flows.noting import Crossed, Note, Noter, crossing
 from flows.split import SUBJECT_SHARDS, Expect, Rule
 from flows.standing import Standing, code_in, counterfactual_of, fact_of, reasons_of
 
@@ -59,6 +60,11 @@ class Scored:
 
     tick: int
     evidence: tuple[Evidence, ...]
+    notes: tuple[Note, ...] = ()  # halves of something across streams
+    ties: tuple[Crossed, ...] = ()  # what the subject hop found to go on to the national hop
+
+
+_Kept = TypeVar("_Kept", Evidence, Note)
 
 
 @njit(cache=True)
@@ -144,6 +150,7 @@ class _Joined:
     values: Floats
     usual: Floats
     gated: list[npt.NDArray[np.int64]]  # by scorer
+    noted: list[npt.NDArray[np.int64]]  # by half of a cross-stream detector
     links: dict[int, Floats]
 
 
@@ -156,13 +163,17 @@ class SecondPass:
         self.plan = plan
         self.shard = shard
         self.data_class = data_class
-        self.detectors = {e: [d for d in detectors if d.subject == e] for e in plan.subjects}
+        self.noter = Noter(plan, detectors)
+        here = [d for d in detectors if d not in crossing(detectors)]
+        self.detectors = {e: [d for d in here if d.subject == e] for e in plan.subjects}
         self.scorers = {
             e: [Scorer(d, subject_plan) for d in self.detectors[e]]
             for e, subject_plan in plan.subjects.items()
         }
         self.signals = {
-            e: list(dict.fromkeys(c for scorer in scorers for c in scorer.columns))
+            e: list(
+                dict.fromkeys([*(c for scorer in scorers for c in scorer.columns), *self.noter.columns(e)])
+            )
             for e, scorers in self.scorers.items()
         }
         self.states = {
@@ -228,17 +239,27 @@ class SecondPass:
     def work(self, expected: Expect, parts: list[Halves]) -> dict[int, Scored]:
         """Work through one tick: join, keep, score."""
         evidence: list[Evidence] = []
+        notes: list[Note] = []
         own = {entity: part for halves in parts for entity, part in halves.own.items()}
         for entity in self.plan.subjects:
             if entity in own:
-                evidence += self._score(self._joined(entity, own[entity], parts), expected.rules)
+                joined = self._joined(entity, own[entity], parts)
+                evidence += self._score(joined, expected.rules)
+                notes += self._notes(joined)
             else:
                 self._obey(entity, expected.rules)
         evidence.sort(key=lambda e: (e.seq, e.detector, e.subject.token))
-        by_shard: dict[int, list[Evidence]] = {s: [] for s in range(SUBJECT_SHARDS)}
-        for one in evidence:
-            by_shard[one.number[1] % SUBJECT_SHARDS].append(one)
-        return {s: Scored(expected.tick, tuple(found)) for s, found in by_shard.items()}
+        said, noted = _by_number(evidence), _by_number(notes)
+        return {
+            s: Scored(expected.tick, tuple(said[s]), tuple(noted[s])) for s in range(SUBJECT_SHARDS)
+        }
+
+    def _notes(self, joined: "_Joined") -> list[Note]:
+        """What may be half of something across streams."""
+        usual = (self.signals[joined.entity], joined.usual)
+        return self.noter.notes(
+            joined.entity, joined.rows, joined.values, usual, joined.noted, lambda place: self._numbers(joined, place)
+        )
 
     def _joined(
         self, entity: Entity, own: tuple[Rows, Floats], parts: list[Halves], *, scoring: bool = True
@@ -262,7 +283,9 @@ class SecondPass:
         values = np.ascontiguousarray(joined[:, self.signals[entity]])
         usual_values(values, slots, rows["ts"], state.state, state.program.width, _USUAL_MEMORY_US, usual)
         gated = [self._gated(scorer, rows, joined) for scorer in self.scorers[entity]] if scoring else []
-        return _Joined(entity, rows, joined, usual, gated, self._links(entity, rows, slots, gated))
+        noted = self.noter.gated(entity, rows, joined) if scoring else []
+        links = self._links(entity, rows, slots, [*gated, *noted])
+        return _Joined(entity, rows, joined, usual, gated, noted, links)
 
     def _gated(self, scorer: Scorer, rows: Rows, joined: Floats) -> npt.NDArray[np.int64]:
         gated = scorer.gated(joined)
@@ -448,6 +471,14 @@ class SecondPass:
         parts = [f"{entity.name}:{state.digest()}" for entity, state in self.states.items()]
         parts += [s.card.version.version for scorers in self.scorers.values() for s in scorers]
         return " ".join(parts)
+
+
+def _by_number(found: Sequence[_Kept]) -> dict[int, list[_Kept]]:
+    """By subject shard, which is by the number's token."""
+    by_shard: dict[int, list[_Kept]] = {s: [] for s in range(SUBJECT_SHARDS)}
+    for one in found:
+        by_shard[one.number[1] % SUBJECT_SHARDS].append(one)
+    return by_shard
 
 
 def with_corroboration(fire: Fire, by: tuple[str, ...], related: tuple[Subject, ...]) -> Fire:

@@ -53,6 +53,16 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
+class Names:
+    """What a tick's events are called, by `seq`."""
+
+    first_seq: int
+    event_id: pl.Series
+    source: pl.Series
+    basis: pl.Series
+
+
+@dataclass(frozen=True, slots=True)
 class Expect:
     """What a shard of a later hop is to wait for before it works on a tick."""
 
@@ -60,6 +70,7 @@ class Expect:
     before: int  # the tick this shard had before this one; -1: none
     count: int  # rows (second pass) or packets (subject hop)
     rules: tuple[Rule, ...] = ()
+    names: Names | None = None  # for those who keep what happened until something else does (subject hop)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,17 +137,19 @@ class Splitter:
             for s in involved
         }
         senders = len(second)
+        to = range(SUBJECT_SHARDS if senders else 0)
+        ids = self._ids(tick, len(to), rules, read_at)
+        names = Names(ids.first_seq, ids.event_id, ids.source, ids.basis)
         subject = {
-            s: Expect(tick.number, self._had(self.memory.subject, s, tick.number), senders)
-            for s in range(SUBJECT_SHARDS)
-            if senders
+            s: Expect(tick.number, self._had(self.memory.subject, s, tick.number), senders, rules, names)
+            for s in to
         }
         return Split(
             tick.number,
             {shard: Share(tick.number, by_entity) for shard, by_entity in shares.items()},
             second,
             subject,
-            self._ids(tick, len(subject), rules, read_at),
+            ids,
         )
 
     def _ordered(self, rows: Rows, first_seq: int) -> tuple[Rows, npt.NDArray[np.int64]]:

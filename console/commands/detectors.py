@@ -90,10 +90,7 @@ def crime(detector: type["Detector"]) -> str:
 
 def units(detector: type["Detector"]) -> dict[str, str]:
     """The unit of each value the detector reads, by its name."""
-    from features.declared import CATALOGUE
-    from features.plan import feature_of
-
-    declared = {column: feature_of(CATALOGUE, detector.subject, column) for column in detector.needs()}
+    declared = {column: detector.meaning(column) for column in detector.needs()}
     return {
         column: "share" if each.unit == "ratio" and each.words.startswith("share") else each.unit
         for column, each in declared.items()
@@ -101,12 +98,7 @@ def units(detector: type["Detector"]) -> dict[str, str]:
 
 
 def _needs(detector: type["Detector"]) -> list[str]:
-    from features.declared import CATALOGUE
-    from features.plan import feature_of
-
-    return [
-        f"{column}: {feature_of(CATALOGUE, detector.subject, column).words}" for column in detector.needs()
-    ]
+    return [f"{column}: {detector.meaning(column).words}" for column in detector.needs()]
 
 
 def _page(detector: type["Detector"]) -> Group:

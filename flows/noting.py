@@ -1,0 +1,151 @@
+"""Noting halves: what the second pass tells the subject hop of rows that are half of something across streams.
+
+Gated rows only. A note goes to the number whose row it is, or to each number that belongs to the account.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from detectors.base import Detector
+from detectors.cross import SIDES, CrossDetector, Happened, Part
+from features.plan import Plan
+from features.rows import Entity, Rows
+
+Floats = npt.NDArray[np.float64]
+Places = npt.NDArray[np.int64]
+
+_KEPT: Final = list(Happened._fields)
+UNNAMED: Final = ("", "", "")
+
+
+class Note(NamedTuple):
+    """One half, as it waits for the other: plain data throughout."""
+
+    detector: str
+    side: str
+    number: tuple[int, int]  # under which number's token it waits
+    happened: Happened
+    values: tuple[float, ...]  # of the columns that the detector's half carries
+    usual: tuple[float, ...]
+    named: tuple[str, str, str] = UNNAMED  # event id, source and basis, once they are known
+
+
+class Crossed(NamedTuple):
+    """Two halves that met under a number: what is to be scored, with what waited beside them."""
+
+    detector: str
+    number: tuple[int, int]
+    payment: Note
+    telecoms: Note
+    payments: tuple[Happened, ...]
+    contacts: tuple[Happened, ...]
+
+    @property
+    def seq(self) -> int:
+        """Where it stands in the one order: at the half that came second."""
+        return max(self.payment.happened.seq, self.telecoms.happened.seq)
+
+    @property
+    def halves(self) -> tuple[Note, Note]:
+        """The half that came second, and the one that came first."""
+        a, b = self.payment, self.telecoms
+        return (a, b) if a.happened.seq > b.happened.seq else (b, a)
+
+
+def crossing(detectors: Iterable[type[Detector]]) -> list[type[CrossDetector]]:
+    """The cross-stream detectors among some."""
+    return [each for each in detectors if issubclass(each, CrossDetector)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Half:
+    """One side of one detector at work in a shard of the second pass."""
+
+    detector: type[CrossDetector]
+    side: str
+    part: Part
+    carried: list[int]
+    gate: dict[str, int]
+    roles: npt.NDArray[np.bool_]
+    kinds: npt.NDArray[np.bool_]
+    lacking: int
+
+
+class Noter:
+    """Notes the halves of cross-stream detectors in one shard of the second pass."""
+
+    def __init__(self, plan: Plan, detectors: Iterable[type[Detector]]) -> None:
+        self.halves: dict[Entity, list[_Half]] = {entity: [] for entity in plan.subjects}
+        for detector in crossing(detectors):
+            for side, entity in SIDES.items():
+                if entity in plan.subjects:
+                    self.halves[entity].append(_half(plan, detector, side, entity))
+
+    def columns(self, entity: Entity) -> list[int]:
+        """The joined columns whose usual values must be known too."""
+        return list(dict.fromkeys(c for half in self.halves[entity] for c in half.carried))
+
+    def gated(self, entity: Entity, rows: Rows, joined: Floats) -> list[Places]:
+        """For every half, the rows that are worth a note."""
+        return [_gated(half, rows, joined) for half in self.halves[entity]]
+
+    def notes(
+        self,
+        entity: Entity,
+        rows: Rows,
+        joined: Floats,
+        usual: tuple[Sequence[int], Floats],
+        gated: Sequence[Places],
+        numbers: Callable[[int], list[tuple[int, int]]],
+    ) -> list[Note]:
+        """The notes of a tick's rows of one entity; `usual` says of which columns, and what."""
+        columns, before = usual
+        found = []
+        for half, places in zip(self.halves[entity], gated, strict=True):
+            if not len(places):
+                continue
+            happened = rows[places][_KEPT].tolist()
+            values = joined[np.ix_(places, half.carried)].tolist()
+            usually = before[np.ix_(places, [columns.index(c) for c in half.carried])].tolist()
+            for place, kept, told, was in zip(places.tolist(), happened, values, usually, strict=True):
+                found += [
+                    Note(half.detector.id, half.side, number, Happened(*kept), tuple(told), tuple(was))
+                    for number in numbers(place)
+                ]
+        return found
+
+
+def _half(plan: Plan, detector: type[CrossDetector], side: str, entity: Entity) -> _Half:
+    columns = plan.subjects[entity].columns
+    part = detector.part(side)
+    return _Half(
+        detector,
+        side,
+        part,
+        [columns.index(name) for name in detector.carried(side)],
+        {name: columns.index(name) for name in part.gate.meta.root_names()},
+        np.isin(np.arange(256), part.roles),
+        np.isin(np.arange(256), part.kinds),
+        sum(part.lacking),
+    )
+
+
+def _gated(half: _Half, rows: Rows, joined: Floats) -> Places:
+    """The cheap tests leave few rows for the gate."""
+    meant = half.roles[rows["role"]] & half.kinds[rows["kind"]] & (rows["shadow"] == 0)
+    if half.lacking:
+        meant &= (rows["flags"] & rows["flags"].dtype.type(half.lacking)) == 0
+    places = np.flatnonzero(meant)
+    if not len(places):
+        return places
+    # an absent value is null and passes no gate by itself: to Polars a NaN would be larger than any number
+    frame = pl.DataFrame(
+        [pl.Series(name, joined[places, column], nan_to_null=True) for name, column in half.gate.items()]
+    )
+    passed = frame.select(half.part.gate.fill_null(value=False).alias("gate")).to_series()
+    return places[passed.to_numpy()]

@@ -1,0 +1,211 @@
+"""Pairing halves: under one telephone number, notes of its owner's payments and of its own records meet.
+
+A note waits as long as its detector says. Whichever half comes second is scored with every half of the other stream
+that still waits and lies near enough: once for each pair of events, in the one order, however ticks were cut. The
+record of a whole call takes the place of the record of its start.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from alerts.record import Fire, Happening
+from detectors.base import Detector
+from detectors.cross import PAYMENT, TELECOMS, CrossDetector, Happened
+from features.declare import duration
+from flows.judging import Judge
+from flows.noting import Crossed, Note, crossing
+from flows.second_pass import Evidence
+from flows.split import Names, Rule
+
+MOST_WAITING: Final = 24
+"""Notes of one stream that wait for one detector under one number; of more the oldest goes, and is counted."""
+_SAME_CALL_US: Final = 10_000_000
+_SWEEP_US: Final = 600_000_000
+
+Number = tuple[int, int]
+
+
+class _Waits(NamedTuple):
+    """What waits for one detector under one number."""
+
+    payments: list[Note]
+    telecoms: list[Note]
+
+
+class Pairing:
+    """The pairs of one shard of the subject hop."""
+
+    def __init__(self, detectors: Iterable[type[Detector]] = (), data_class: str = "synthetic") -> None:
+        self.detectors = {d.id: d for d in crossing(detectors)}
+        self.judges = {d.id: Judge(d, data_class) for d in self.detectors.values() if d.ties is None}
+        self.waiting: dict[tuple[str, Number], _Waits] = {}
+        self.touched: set[tuple[str, Number]] = set()
+        self.now = 0
+        self.crowded_out = 0
+        self._swept = 0
+
+    def work(
+        self, notes: Sequence[Note], names: Names | None, rules: Sequence[Rule]
+    ) -> tuple[list[Evidence], list[Crossed]]:
+        """Work through a tick's notes in the one order; gives what alerts, and the pairs that go on as ties."""
+        ordered = sorted(notes, key=lambda n: (n.happened.seq, n.number, n.detector, n.side, n.happened.own_lo))
+        found: dict[str, list[Crossed]] = {name: [] for name in self.detectors}
+        for note in _named(ordered, names):
+            if note.detector in self.detectors:
+                found[note.detector] += self._met(self.detectors[note.detector], note)
+        self._sweep()
+        fired: list[tuple[Crossed, Evidence]] = []
+        for name, judge in self.judges.items():
+            fired += judge.judged([(crossed, 0) for crossed in found[name]], rules)
+        ties = [crossed for name in found if name not in self.judges for crossed in found[name]]
+        return merged([evidence for _, evidence in fired]), ties
+
+    def _met(self, detector: type[CrossDetector], note: Note) -> list[Crossed]:
+        """Keep a note; gives its pairs with what waits."""
+        happened = note.happened
+        self.now = max(self.now, happened.recorded)
+        key = (detector.id, note.number)
+        waits = self._living(key)
+        mine, others = (waits.payments, waits.telecoms)[:: 1 if note.side == PAYMENT else -1]
+        if note.side == TELECOMS:
+            _replace_start(mine, happened)
+        mine.append(note)
+        if len(mine) > MOST_WAITING:
+            del mine[0]
+            self.crowded_out += 1
+        self.touched.add(key)
+        within = duration(detector.within)
+        near = [other for other in others if abs(other.happened.ts - happened.ts) <= within]
+        if not near:
+            return []
+        payments = tuple(n.happened for n in waits.payments)
+        contacts = tuple(n.happened for n in waits.telecoms)
+        pairs = ((note, other) if note.side == PAYMENT else (other, note) for other in near)
+        return [
+            Crossed(detector.id, note.number, payment, telecoms, payments, contacts) for payment, telecoms in pairs
+        ]
+
+    def _living(self, key: tuple[str, Number]) -> _Waits:
+        """What still waits, as seen now; what waited too long is gone."""
+        waits = self.waiting.setdefault(key, _Waits([], []))
+        detector = self.detectors[key[0]]
+        waits.payments[:] = [n for n in waits.payments if n.happened.recorded + detector.payment.keeps_us >= self.now]
+        waits.telecoms[:] = [n for n in waits.telecoms if n.happened.recorded + detector.telecoms.keeps_us >= self.now]
+        return waits
+
+    def _sweep(self) -> None:
+        """Let go of what nobody asked for in its time; when this is done changes no answer."""
+        if self.now < self._swept + _SWEEP_US:
+            return
+        self._swept = self.now
+        for key in [key for key in self.waiting if not any(self._living(key))]:
+            del self.waiting[key]
+
+    def __len__(self) -> int:
+        """How many notes wait."""
+        return sum(len(waits.payments) + len(waits.telecoms) for waits in self.waiting.values())
+
+    # --------------------------------------------------------------------------------------------------- state as data
+
+    def dump(self) -> dict[str, Any]:
+        """All that waits, as plain data."""
+        self._swept = 0
+        self._sweep()
+        self.touched.clear()
+        return self._plain(self.waiting)
+
+    def changes(self) -> dict[str, Any]:
+        """What changed since the last `dump` or `changes`."""
+        touched = [key for key in self.touched if key in self.waiting]
+        self.touched.clear()
+        return self._plain(touched)
+
+    def _plain(self, keys: Iterable[tuple[str, Number]]) -> dict[str, Any]:
+        return {
+            "now": self.now,
+            "crowded_out": self.crowded_out,
+            "judges": {name: judge.state() for name, judge in self.judges.items()},
+            "waiting": [[*key, *map(list, self.waiting[key])] for key in sorted(keys)],
+        }
+
+    def load(self, plain: dict[str, Any]) -> None:
+        """Take up dumped state, or changes after it."""
+        self.now, self.crowded_out = plain["now"], plain["crowded_out"]
+        for name, state in plain["judges"].items():
+            if name in self.judges:
+                self.judges[name].restore(state)
+        for name, number, payments, telecoms in plain["waiting"]:
+            if name in self.detectors:
+                self.waiting[name, tuple(number)] = _Waits(
+                    *([note_from(note) for note in notes] for notes in (payments, telecoms))
+                )
+
+    def told(self) -> list[Any]:
+        """All that is known, in one order: for the digest."""
+        living = [(key, self._living(key)) for key in sorted(self.waiting)]
+        versions = [(n, j.card.version.version, j.threshold) for n, j in self.judges.items()]
+        return [versions, [(key, *waits) for key, waits in living if any(waits)]]
+
+
+def note_from(plain: Any) -> Note:
+    """A note from plain data."""
+    detector, side, number, happened, values, usual, named = plain
+    return Note(
+        detector, side, tuple(number), Happened(*happened), tuple(values), tuple(usual), tuple(named)
+    )
+
+
+def merged(evidence: Iterable[Evidence]) -> list[Evidence]:
+    """One firing for each detector, subject and event: the strongest, with whatever else the others name."""
+    found: dict[tuple[int, str, str], Evidence] = {}
+    for one in sorted(evidence, key=lambda e: (e.seq, e.detector, e.subject.name, -e.score, e.number)):
+        key = (one.seq, one.detector, one.subject.name)
+        found[key] = joined(found[key], one) if key in found else one
+    return list(found.values())
+
+
+def joined(kept: Evidence, more: Evidence) -> Evidence:
+    """A firing with what a weaker one about the same names beside it."""
+    assert kept.fire is not None
+    assert more.fire is not None
+    return replace(kept, fire=with_more(kept.fire, more.fire))
+
+
+def naming(evidence: Evidence, events: tuple[Happening, ...]) -> Evidence:
+    """A firing that names more events that came before."""
+    assert evidence.fire is not None
+    fire = evidence.fire
+    earlier = dict.fromkeys((*fire.earlier, *(event for event in events if event.event_id != fire.event_id)))
+    return replace(evidence, fire=msgspec.structs.replace(fire, earlier=tuple(earlier)))
+
+
+def with_more(fire: Fire, more: Fire) -> Fire:
+    """A firing with the events and subjects that another names."""
+    return msgspec.structs.replace(
+        fire,
+        earlier=tuple(dict.fromkeys((*fire.earlier, *more.earlier))),
+        related=tuple(dict.fromkeys((*fire.related, *more.related))),
+    )
+
+
+def _named(notes: list[Note], names: Names | None) -> list[Note]:
+    """Notes with the names of their events, which only the tick knows."""
+    if names is None or not notes:
+        return notes
+    places = [note.happened.seq - names.first_seq for note in notes]
+    told = zip(*(column.gather(places).to_list() for column in (names.event_id, names.source, names.basis)), strict=True)
+    return [note._replace(named=named) for note, named in zip(notes, told, strict=True)]
+
+
+def _replace_start(telecoms: list[Note], happened: Happened) -> None:
+    """A call's record takes the place of the record of its start."""
+    if happened.is_open or not happened.lasted:
+        return
+    for place, held in enumerate(telecoms):
+        same = held.happened.is_open and held.happened.other == happened.other
+        if same and abs(held.happened.ts - happened.began) <= _SAME_CALL_US:
+            del telecoms[place]
+            return

@@ -1,0 +1,138 @@
+"""Ties: two parties that many people join, each by being in contact with the one and paying the other.
+
+The subject hop finds one person's pair at a time; only here, in one place, it is known how many people did the same.
+Kept for each two parties: who joined them, when, and by which events; forgotten after the detector's time.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, NamedTuple
+
+from alerts.record import Happening
+from detectors.base import Detector
+from features.declare import duration
+from flows.judging import Judge
+from flows.noting import Crossed, crossing
+from flows.pairing import merged, naming
+from flows.second_pass import Evidence
+from flows.split import Rule
+
+_MOST_EVENTS: Final = 40
+_SWEEP_US: Final = 3_600_000_000
+
+Token = tuple[int, int]
+Key = tuple[str, Token, Token]
+
+
+class _Tie(NamedTuple):
+    """One person's: when last, and by which events."""
+
+    ts: int
+    events: tuple[Happening, ...]
+
+
+class TieHop:
+    """What of the cross-stream detectors is worked out in one place."""
+
+    def __init__(self, detectors: Iterable[type[Detector]] = (), data_class: str = "synthetic") -> None:
+        self.within = {d.id: duration(d.ties.within) for d in crossing(detectors) if d.ties}
+        self.people = {d.id: d.ties.people for d in crossing(detectors) if d.ties}
+        self.judges = {d.id: Judge(d, data_class) for d in crossing(detectors) if d.ties}
+        self.known: dict[Key, dict[Token, _Tie]] = {}
+        self.touched: set[Key] = set()
+        self.now = 0
+        self._swept = 0
+
+    def work(self, pairs: Sequence[Crossed], rules: Sequence[Rule]) -> list[Evidence]:
+        """Work through a tick's pairs in the one order; gives what alerts."""
+        found: dict[str, list[tuple[Crossed, int]]] = {name: [] for name in self.judges}
+        events: dict[int, tuple[Happening, ...]] = {}
+        for crossed in sorted(pairs, key=lambda c: (c.seq, c.number, c.detector, c.halves[1].happened.seq)):
+            if crossed.detector not in self.judges:
+                continue
+            tied = self._tied(crossed)
+            if len(tied) >= self.people[crossed.detector]:
+                found[crossed.detector].append((crossed, len(tied)))
+                events[id(crossed)] = _events(tied)
+        self._sweep()
+        fired = []
+        for name, judge in self.judges.items():
+            for crossed, evidence in judge.judged(found[name], rules):
+                fired.append(naming(evidence, events[id(crossed)]))
+        return merged(fired)
+
+    def _tied(self, crossed: Crossed) -> dict[Token, _Tie]:
+        """Note who joins the two; gives all who did within the time, as seen now."""
+        payment, contact = crossed.payment.happened, crossed.telecoms.happened
+        ts = max(payment.ts, contact.ts)
+        self.now = max(self.now, ts)
+        key = (crossed.detector, payment.other, contact.other)
+        tied = self._living(key)
+        events = tuple(Happening(*half.named, half.happened.ts) for half in crossed.halves)
+        tied[payment.own_hi, payment.own_lo] = _Tie(ts, events)
+        self.touched.add(key)
+        return dict(tied)
+
+    def _living(self, key: Key) -> dict[Token, _Tie]:
+        tied = self.known.setdefault(key, {})
+        since = self.now - self.within[key[0]]
+        for person in [person for person, tie in tied.items() if tie.ts < since]:
+            del tied[person]
+        return tied
+
+    def _sweep(self) -> None:
+        """Let go of what nobody asked for in its time; when this is done changes no answer."""
+        if self.now < self._swept + _SWEEP_US:
+            return
+        self._swept = self.now
+        for key in [key for key in self.known if not self._living(key)]:
+            del self.known[key]
+
+    def __len__(self) -> int:
+        """How many people's ties are remembered."""
+        return sum(map(len, self.known.values()))
+
+    # --------------------------------------------------------------------------------------------------- state as data
+
+    def dump(self) -> dict[str, Any]:
+        """All that is remembered, as plain data."""
+        self._swept = 0
+        self._sweep()
+        self.touched.clear()
+        return self._plain(self.known)
+
+    def changes(self) -> dict[str, Any]:
+        """What changed since the last `dump` or `changes`."""
+        touched = [key for key in self.touched if key in self.known]
+        self.touched.clear()
+        return self._plain(touched)
+
+    def _plain(self, keys: Iterable[Key]) -> dict[str, Any]:
+        return {
+            "now": self.now,
+            "judges": {name: judge.state() for name, judge in self.judges.items()},
+            "known": [[key, [[who, *tie] for who, tie in self.known[key].items()]] for key in sorted(keys)],
+        }
+
+    def load(self, plain: dict[str, Any]) -> None:
+        """Take up dumped state, or changes after it."""
+        self.now = plain["now"]
+        for name, state in plain["judges"].items():
+            if name in self.judges:
+                self.judges[name].restore(state)
+        for (name, one, other), tied in plain["known"]:
+            if name in self.judges:
+                self.known[name, tuple(one), tuple(other)] = {
+                    tuple(who): _Tie(ts, tuple(Happening(*event) for event in events)) for who, ts, events in tied
+                }
+
+    def told(self) -> list[Any]:
+        """All that is known, in one order: for the digest."""
+        living = [(key, self._living(key)) for key in sorted(self.known)]
+        versions = [(n, j.card.version.version, j.threshold) for n, j in self.judges.items()]
+        return [versions, [(key, sorted((who, tie.ts) for who, tie in tied.items())) for key, tied in living if tied]]
+
+
+def _events(tied: dict[Token, _Tie]) -> tuple[Happening, ...]:
+    """By which events they are tied, the latest of them when there are many."""
+    events = sorted({event for tie in tied.values() for event in tie.events}, key=lambda e: (e.ts, e.event_id))
+    return tuple(events[-_MOST_EVENTS:])
