@@ -270,7 +270,7 @@ class Episodes:
             alert_id=alert_id(fire.detector, fire.subject, fire.event_id, fire.source),
             case_key=case_key(fire.subject),
             peak=_plain(fire),
-            first_ts=fire.ts,
+            first_ts=min([fire.ts, *(event.ts for event in fire.earlier)]),
             last_ts=fire.ts,
             first_clock=self._clock,
             last_clock=self._clock,
@@ -281,7 +281,7 @@ class Episodes:
             first_event_id=fire.event_id,
             last_event_id=fire.event_id,
             count=1,
-            head=[fire.event_id],
+            head=[],
             tail=[],
             forces=[],
             home_force=0,
@@ -300,6 +300,7 @@ class Episodes:
             previous=before,
             suppressed=held.count if held is not None and held.until > self._clock else 0,
         )
+        self._name(episode, fire)
         self._gather(episode, fire)
         self._episodes[key] = episode
         self._by_alert[episode.alert_id] = key
@@ -310,7 +311,7 @@ class Episodes:
     def _remember(self, episode: _Episode, fire: Fire) -> None:
         """Add a firing's evidence to an open episode."""
         episode.count += 1
-        episode.first_ts = min(episode.first_ts, fire.ts)
+        episode.first_ts = min([episode.first_ts, fire.ts, *(event.ts for event in fire.earlier)])
         episode.last_ts = max(episode.last_ts, fire.ts)
         episode.last_clock = self._clock
         episode.quiet_us = fire.quiet_after_us
@@ -318,14 +319,21 @@ class Episodes:
         episode.last_event_id = fire.event_id
         if fire.score > episode.peak.score:
             episode.peak = _plain(fire)
-        half = self._limits.event_ids // 2
-        if len(episode.head) < half:
-            episode.head.append(fire.event_id)
-        else:
-            episode.tail.append(fire.event_id)
-            if len(episode.tail) > self._limits.event_ids - half:
-                del episode.tail[0]
+        self._name(episode, fire)
         self._gather(episode, fire)
+
+    def _name(self, episode: _Episode, fire: Fire) -> None:
+        """Add the ids of a firing's events: those before it that it rests on, each once, and its own."""
+        half = self._limits.event_ids // 2
+        before = [event.event_id for event in fire.earlier]
+        named = {*episode.head, *episode.tail} if before else set()
+        for event_id in [*(each for each in dict.fromkeys(before) if each not in named), fire.event_id]:
+            if len(episode.head) < half:
+                episode.head.append(event_id)
+            else:
+                episode.tail.append(event_id)
+                if len(episode.tail) > self._limits.event_ids - half:
+                    del episode.tail[0]
 
     def _gather(self, episode: _Episode, fire: Fire) -> None:
         """What only ever adds up over an episode: places, bases, feeds, people, signs."""
@@ -343,8 +351,8 @@ class Episodes:
                 weights[int(code)] = max(float(weight), weights.get(int(code), 0.0))
         episode.forces = sorted(weights.items())
         _add(episode.indicators, fire.indicators)
-        _add(episode.bases, (fire.basis,))
-        _add(episode.sources, (fire.source,))
+        _add(episode.bases, (fire.basis, *(event.basis for event in fire.earlier)))
+        _add(episode.sources, (fire.source, *(event.source for event in fire.earlier)))
         known = {subject.name for subject in episode.related} | {fire.subject.name}
         for subject in fire.related:
             if subject.name not in known and len(episode.related) < self._limits.related:

@@ -69,7 +69,7 @@ class Happened(NamedTuple):
     @property
     def lasted(self) -> int:
         """How long a call lasted, as far as is known."""
-        whole = self.kind == Kind.CALL and not self.has(Flag.STARTING) and self.value == self.value  # noqa: PLR0124 - NaN
+        whole = self.kind == Kind.CALL and not self.has(Flag.STARTING) and self.value == self.value
         return round(self.value * _SECOND_US) if whole else 0
 
 

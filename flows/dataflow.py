@@ -23,10 +23,11 @@ from features.state import EntityState
 from flows.first_pass import FirstPass, Half, Halves, halves_as_one, shares_as_one
 from flows.keeping import Keeper, name_in, patiently
 from flows.national_hop import NationalHop, TickDone
-from flows.second_pass import Scored, Scorer, SecondPass
+from flows.second_pass import Scored, SecondPass
 from flows.shard_names import shard_names, shard_of
 from flows.source import Cut
 from flows.split import SUBJECT_SHARDS, Expect, Ids, Rule, Share, Split
+from flows.standing import Standing
 from flows.subject_hop import SubjectHop
 from monitoring import metrics
 
@@ -35,7 +36,7 @@ NATIONAL: Final = "national"
 
 def plan_of(detectors: Iterable[type[Detector]]) -> Plan:
     """The two passes for the declared features and what these detectors need."""
-    return make_plan(CATALOGUE, [(d.subject, column) for d in detectors for column in d.needs()])
+    return make_plan(CATALOGUE, [column for d in detectors for column in d.joined()])
 
 
 class _Hop(StatefulBatchLogic[Any, Any, bytes]):
@@ -125,6 +126,22 @@ class _Hop(StatefulBatchLogic[Any, Any, bytes]):
             metrics.STATE_BYTES.labels(entity=entity).inc(now.size_bytes - before.size_bytes)
             metrics.LATE.labels(step=self.step, entity=entity).inc(max(0, now.late - before.late))
             self.measured[entity] = now
+        for each in self.standing():
+            self._say_version(each.detector.id, each.card.version.version)
+            metrics.SCORED.labels(detector=each.detector.id).inc(each.scored)
+            each.scored = 0
+
+    def standing(self) -> Iterable[Standing]:
+        """The detectors that score here."""
+        return ()
+
+    def _say_version(self, detector: str, version: str) -> None:
+        before = self.made.versions.get(detector)
+        if before != version:
+            if before is not None:
+                metrics.MODEL.labels(detector=detector, version=before).set(0)
+            metrics.MODEL.labels(detector=detector, version=version).set(1)
+            self.made.versions[detector] = version
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,23 +248,8 @@ class _Second(_Hop):
     def sizes(self) -> dict[str, Sizes]:
         return _sizes_of(self.work.states, counts=False)
 
-    def measure(self) -> None:
-        super().measure()
-        for scorer in self._scorers():
-            self._say_version(scorer.detector.id, scorer.card.version.version)
-            metrics.SCORED.labels(detector=scorer.detector.id).inc(scorer.scored)
-            scorer.scored = 0
-
-    def _scorers(self) -> list[Scorer]:
+    def standing(self) -> Iterable[Standing]:
         return [scorer for scorers in self.work.scorers.values() for scorer in scorers]
-
-    def _say_version(self, detector: str, version: str) -> None:
-        before = self.made.versions.get(detector)
-        if before != version:
-            if before is not None:
-                metrics.MODEL.labels(detector=detector, version=before).set(0)
-            metrics.MODEL.labels(detector=detector, version=version).set(1)
-            self.made.versions[detector] = version
 
     def dump(self) -> Any:
         return self.work.dump()
@@ -308,7 +310,7 @@ class _Subject(_Hop):
     step = "subject_hop"
 
     def begin(self, name: str) -> None:
-        self.work = SubjectHop()
+        self.work = SubjectHop(self.made.detectors, self.made.data_class)
 
     def go_on(self, base: Any | None, entries: list[Any]) -> None:
         for state in ([] if base is None else [base]) + entries:
@@ -316,6 +318,9 @@ class _Subject(_Hop):
 
     def take(self, value: Expect | Scored) -> list[Scored]:
         return self.work.expect(value) if isinstance(value, Expect) else self.work.take(value)
+
+    def standing(self) -> Iterable[Standing]:
+        return self.work.pairing.judges.values()
 
     def snapshot(self) -> bytes:
         self.keeper.add(self.work.changes())
@@ -332,7 +337,7 @@ class _National(_Hop):
     step = "national_hop"
 
     def begin(self, name: str) -> None:
-        self.work = NationalHop(self.made.priorities)
+        self.work = NationalHop(self.made.priorities, self.made.detectors, self.made.data_class)
 
     def go_on(self, base: Any | None, entries: list[Any]) -> None:
         states = ([] if base is None else [base]) + entries
@@ -341,6 +346,9 @@ class _National(_Hop):
 
     def take(self, value: Ids | Scored) -> list[TickDone]:
         return self.work.expect(value) if isinstance(value, Ids) else self.work.take(value)
+
+    def standing(self) -> Iterable[Standing]:
+        return self.work.ties.judges.values()
 
     def snapshot(self) -> bytes:
         self.keeper.add(self.work.changes())

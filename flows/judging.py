@@ -64,7 +64,9 @@ class Judge(Standing):
         self.scored += len(passed)
         if not passed:
             return []
-        scores = self.card.score(np.array([[values[place][name] for name in self.signals] for place in passed]))
+        scores = self.card.score(
+            np.array([[values[place][name] for name in self.signals] for place in passed])
+        )
         return [
             (found[place][0], self._evidence(found[place][0], values[place], float(score)))
             for place, score in zip(passed, scores, strict=True)
@@ -75,9 +77,14 @@ class Judge(Standing):
         if not self.gate_columns:
             return [True] * len(values)
         frame = pl.DataFrame(
-            [pl.Series(n, [v[n] for v in values], dtype=pl.Float64, nan_to_null=True) for n in self.gate_columns]
+            [
+                pl.Series(n, [v[n] for v in values], dtype=pl.Float64, nan_to_null=True)
+                for n in self.gate_columns
+            ]
         )
-        passed: list[bool] = frame.select(self.detector.gate.fill_null(value=False).alias("gate"))["gate"].to_list()
+        passed: list[bool] = frame.select(self.detector.gate.fill_null(value=False).alias("gate"))[
+            "gate"
+        ].to_list()
         return passed
 
     def _values(self, crossed: Crossed, people: int) -> Values:

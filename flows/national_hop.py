@@ -1,6 +1,7 @@
 """The national hop: one place for what crosses shards. Gated rows only: firings become episodes and alerts here."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
@@ -10,8 +11,10 @@ import msgspec
 from alerts.episodes import Episodes
 from alerts.priority import STANDING, Rules
 from alerts.record import Alert, Fire, Subject
+from detectors.base import Detector
 from flows.second_pass import Evidence, Scored
 from flows.split import Expect, Ids, Rule
+from flows.ties import TieHop
 from flows.waiting import Waiting
 
 
@@ -29,8 +32,14 @@ class TickDone:
 class NationalHop:
     """Merges what the subject shards send, names the events, keeps the episodes."""
 
-    def __init__(self, priorities: Rules = STANDING) -> None:
+    def __init__(
+        self,
+        priorities: Rules = STANDING,
+        detectors: Iterable[type[Detector]] = (),
+        data_class: str = "synthetic",
+    ) -> None:
         self.priorities = priorities
+        self.ties = TieHop(detectors, data_class)
         self.episodes = Episodes(rules=priorities)
         self.last_ts = 0
         self.waiting: Waiting[Scored] = Waiting("national hop")
@@ -54,7 +63,8 @@ class NationalHop:
 
     def work(self, ids: Ids, parts: list[Scored]) -> TickDone:
         """Work through one tick: firings and control rows in the one order."""
-        fires = self._merged(ids, [one for part in parts for one in part.evidence])
+        tied = self.ties.work([pair for part in parts for pair in part.ties], ids.rules)
+        fires = self._merged(ids, [*tied, *(one for part in parts for one in part.evidence)])
         alerts: list[Alert] = []
         rules = list(ids.rules)
         for fire in fires:
@@ -73,7 +83,7 @@ class NationalHop:
     def _merged(self, ids: Ids, evidence: list[Evidence]) -> list[Fire]:
         """One firing for each detector, subject and event: an account with two numbers comes from two shards."""
         found: dict[tuple[int, str, str], Fire] = {}
-        for one in evidence:
+        for one in sorted(evidence, key=lambda e: (e.seq, e.detector, e.subject.name, -e.score, e.number)):
             fire = one.fire
             if fire is None:
                 continue
@@ -90,7 +100,9 @@ class NationalHop:
             source=source,
             basis=ids.basis[place],
             clock_ts=int(ids.clock[place]),
-            facts=tuple(msgspec.structs.replace(fact, sources=(source,)) for fact in fire.facts),
+            facts=tuple(
+                msgspec.structs.replace(fact, sources=fact.sources or (source,)) for fact in fire.facts
+            ),
         )
 
     def _obey(self, ids: Ids, rule: Rule) -> list[Alert]:
@@ -114,6 +126,7 @@ class NationalHop:
             "last_ts": self.last_ts,
             "whole": True,
             "episodes": self.episodes.snapshot(),
+            "ties": self.ties.dump(),
         }
 
     def changes(self) -> dict[str, Any]:
@@ -123,6 +136,7 @@ class NationalHop:
             "last_ts": self.last_ts,
             "whole": False,
             "episodes": self.episodes.changes(),
+            "ties": self.ties.changes(),
         }
 
     def load(self, states: list[dict[str, Any]]) -> None:
@@ -132,16 +146,21 @@ class NationalHop:
             whole, changes = Episodes().snapshot(), [s["episodes"] for s in states]
         self.episodes = Episodes.restore(whole, changes, rules=self.priorities)
         self.waiting.had, self.last_ts = states[-1]["had"], states[-1]["last_ts"]
+        for state in states:
+            self.ties.load(state["ties"])
 
     def digest(self) -> str:
         """A digest of what is known here."""
-        return blake2b(self.episodes.snapshot(), digest_size=16).hexdigest()
+        hasher = blake2b(self.episodes.snapshot(), digest_size=16)
+        hasher.update(repr(self.ties.told()).encode())
+        return hasher.hexdigest()
 
 
 def _joined(a: Fire, b: Fire) -> Fire:
     return msgspec.structs.replace(
         a,
         corroborated_by=tuple(sorted({*a.corroborated_by, *b.corroborated_by})),
+        earlier=tuple(dict.fromkeys((*a.earlier, *b.earlier))),
         related=tuple(dict.fromkeys((*a.related, *b.related))),
         indicators=tuple(dict.fromkeys((*a.indicators, *b.indicators))),
     )

@@ -110,8 +110,8 @@ class Noter:
             if not len(places):
                 continue
             happened = rows[places][_KEPT].tolist()
-            values = joined[np.ix_(places, half.carried)].tolist()
-            usually = before[np.ix_(places, [columns.index(c) for c in half.carried])].tolist()
+            values = joined[places][:, half.carried].tolist()
+            usually = before[places][:, [columns.index(c) for c in half.carried]].tolist()
             for place, kept, told, was in zip(places.tolist(), happened, values, usually, strict=True):
                 found += [
                     Note(half.detector.id, half.side, number, Happened(*kept), tuple(told), tuple(was))
@@ -148,4 +148,5 @@ def _gated(half: _Half, rows: Rows, joined: Floats) -> Places:
         [pl.Series(name, joined[places, column], nan_to_null=True) for name, column in half.gate.items()]
     )
     passed = frame.select(half.part.gate.fill_null(value=False).alias("gate")).to_series()
-    return places[passed.to_numpy()]
+    through: Places = places[passed.to_numpy()]
+    return through

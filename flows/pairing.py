@@ -51,7 +51,9 @@ class Pairing:
         self, notes: Sequence[Note], names: Names | None, rules: Sequence[Rule]
     ) -> tuple[list[Evidence], list[Crossed]]:
         """Work through a tick's notes in the one order; gives what alerts, and the pairs that go on as ties."""
-        ordered = sorted(notes, key=lambda n: (n.happened.seq, n.number, n.detector, n.side, n.happened.own_lo))
+        ordered = sorted(
+            notes, key=lambda n: (n.happened.seq, n.number, n.detector, n.side, n.happened.own_lo)
+        )
         found: dict[str, list[Crossed]] = {name: [] for name in self.detectors}
         for note in _named(ordered, names):
             if note.detector in self.detectors:
@@ -85,15 +87,20 @@ class Pairing:
         contacts = tuple(n.happened for n in waits.telecoms)
         pairs = ((note, other) if note.side == PAYMENT else (other, note) for other in near)
         return [
-            Crossed(detector.id, note.number, payment, telecoms, payments, contacts) for payment, telecoms in pairs
+            Crossed(detector.id, note.number, payment, telecoms, payments, contacts)
+            for payment, telecoms in pairs
         ]
 
     def _living(self, key: tuple[str, Number]) -> _Waits:
         """What still waits, as seen now; what waited too long is gone."""
         waits = self.waiting.setdefault(key, _Waits([], []))
         detector = self.detectors[key[0]]
-        waits.payments[:] = [n for n in waits.payments if n.happened.recorded + detector.payment.keeps_us >= self.now]
-        waits.telecoms[:] = [n for n in waits.telecoms if n.happened.recorded + detector.telecoms.keeps_us >= self.now]
+        waits.payments[:] = [
+            n for n in waits.payments if n.happened.recorded + detector.payment.keeps_us >= self.now
+        ]
+        waits.telecoms[:] = [
+            n for n in waits.telecoms if n.happened.recorded + detector.telecoms.keeps_us >= self.now
+        ]
         return waits
 
     def _sweep(self) -> None:
@@ -153,9 +160,7 @@ class Pairing:
 def note_from(plain: Any) -> Note:
     """A note from plain data."""
     detector, side, number, happened, values, usual, named = plain
-    return Note(
-        detector, side, tuple(number), Happened(*happened), tuple(values), tuple(usual), tuple(named)
-    )
+    return Note(detector, side, tuple(number), Happened(*happened), tuple(values), tuple(usual), tuple(named))
 
 
 def merged(evidence: Iterable[Evidence]) -> list[Evidence]:
@@ -196,7 +201,10 @@ def _named(notes: list[Note], names: Names | None) -> list[Note]:
     if names is None or not notes:
         return notes
     places = [note.happened.seq - names.first_seq for note in notes]
-    told = zip(*(column.gather(places).to_list() for column in (names.event_id, names.source, names.basis)), strict=True)
+    told = zip(
+        *(column.gather(places).to_list() for column in (names.event_id, names.source, names.basis)),
+        strict=True,
+    )
     return [note._replace(named=named) for note, named in zip(notes, told, strict=True)]
 
 

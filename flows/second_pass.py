@@ -250,15 +250,18 @@ class SecondPass:
                 self._obey(entity, expected.rules)
         evidence.sort(key=lambda e: (e.seq, e.detector, e.subject.token))
         said, noted = _by_number(evidence), _by_number(notes)
-        return {
-            s: Scored(expected.tick, tuple(said[s]), tuple(noted[s])) for s in range(SUBJECT_SHARDS)
-        }
+        return {s: Scored(expected.tick, tuple(said[s]), tuple(noted[s])) for s in range(SUBJECT_SHARDS)}
 
     def _notes(self, joined: "_Joined") -> list[Note]:
         """What may be half of something across streams."""
         usual = (self.signals[joined.entity], joined.usual)
         return self.noter.notes(
-            joined.entity, joined.rows, joined.values, usual, joined.noted, lambda place: self._numbers(joined, place)
+            joined.entity,
+            joined.rows,
+            joined.values,
+            usual,
+            joined.noted,
+            lambda place: self._numbers(joined, place),
         )
 
     def _joined(

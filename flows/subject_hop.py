@@ -1,16 +1,20 @@
 """The subject hop: one number's token brings together what its calls say and what its owner's accounts say.
 
 Gated rows only. What each detector last said of a subject is kept for a week; when the other stream's half comes,
-whichever is second carries the first with it: as corroboration, and as related subjects.
+whichever is second carries the first with it: as corroboration, and as related subjects. Cross-stream detectors have
+their halves paired and scored here (`flows.pairing`).
 """
 
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 from typing import Any, Final
 
 from alerts.record import Subject
+from detectors.base import Detector
+from flows.pairing import Pairing
 from flows.second_pass import Evidence, Scored, with_corroboration
-from flows.split import Expect
+from flows.split import Expect, Names, Rule
 from flows.waiting import Waiting
 
 _WEEK_US: Final = 7 * 24 * 3_600_000_000
@@ -23,47 +27,50 @@ Said = dict[
 class SubjectHop:
     """One shard of the subject hop."""
 
-    def __init__(self) -> None:
+    def __init__(self, detectors: Iterable[type[Detector]] = (), data_class: str = "synthetic") -> None:
+        self.pairing = Pairing(detectors, data_class)
         self.known: dict[tuple[int, int], Said] = {}
         self.touched: set[tuple[int, int]] = set()
         self.now = 0
         self.waiting: Waiting[Scored] = Waiting("subject hop")
+        self._expected: dict[int, Expect] = {}
 
     def expect(self, expected: Expect) -> list[Scored]:
         """Be told what to wait for; gives what can now be worked on."""
-        return [self.work(tick, parts) for tick, parts in self.waiting.expect(expected)]
+        self._expected[expected.tick] = expected
+        return self._work(self.waiting.expect(expected))
 
     def take(self, scored: Scored) -> list[Scored]:
         """Take what one second-pass shard sends; gives what can now be worked on."""
-        return [self.work(tick, parts) for tick, parts in self.waiting.take(scored.tick, scored)]
+        return self._work(self.waiting.take(scored.tick, scored))
 
-    def work(self, tick: int, parts: list[Scored]) -> Scored:
+    def _work(self, whole: list[tuple[int, list[Scored]]]) -> list[Scored]:
+        done = []
+        for tick, parts in whole:
+            expected = self._expected.pop(tick)
+            done.append(self.work(tick, parts, expected.names, expected.rules))
+        return done
+
+    def work(
+        self, tick: int, parts: list[Scored], names: Names | None = None, rules: Sequence[Rule] = ()
+    ) -> Scored:
         """Work through one tick in the one order."""
-        evidence = [one for part in parts for one in part.evidence]
+        crossed, ties = self.pairing.work([note for part in parts for note in part.notes], names, rules)
+        evidence = [*crossed, *(one for part in parts for one in part.evidence)]
         evidence.sort(key=lambda e: (e.seq, e.detector, e.subject.token, e.number))
         fired = []
         for one in evidence:
             told = self._told(one)
             if told is not None:
                 fired.append(told)
-        return Scored(tick, tuple(fired))
+        return Scored(tick, tuple(fired), ties=tuple(ties))
 
     def _told(self, one: Evidence) -> Evidence | None:
         """Keep what is said; an alert goes on with what the other stream says of the subject."""
         self.now = max(self.now, one.ts)
-        said = self.known.setdefault(one.number, {})
-        others = {
-            detector: at
-            for detector, at in said.items()
-            if detector != one.detector
-            and at[3] != one.subject.kind
-            and one.ts - at[0] <= _WEEK_US
-            and at[1] >= at[2]
-        }
-        before = said.get(one.detector)
-        if before is None or one.ts - before[0] > _WEEK_US or one.score >= before[1]:
-            said[one.detector] = (one.ts, one.score, one.threshold, one.subject.kind, one.subject.token)
-        self.touched.add(one.number)
+        others = self._others(one)
+        if one.detector not in self.pairing.judges:  # what rests on both streams corroborates neither
+            self._keep(one)
         if one.fire is None:
             return None
         if not others:
@@ -71,6 +78,24 @@ class SubjectHop:
         related = tuple(Subject(kind, token) for _, _, _, kind, token in others.values())
         fire = with_corroboration(one.fire, tuple(sorted(others)), related)
         return replace(one, fire=fire)
+
+    def _others(self, one: Evidence) -> Said:
+        """What the other stream's detectors said of the number's owner within the week."""
+        return {
+            detector: at
+            for detector, at in self.known.get(one.number, {}).items()
+            if detector != one.detector
+            and at[3] != one.subject.kind
+            and one.ts - at[0] <= _WEEK_US
+            and at[1] >= at[2]
+        }
+
+    def _keep(self, one: Evidence) -> None:
+        said = self.known.setdefault(one.number, {})
+        before = said.get(one.detector)
+        if before is None or one.ts - before[0] > _WEEK_US or one.score >= before[1]:
+            said[one.detector] = (one.ts, one.score, one.threshold, one.subject.kind, one.subject.token)
+        self.touched.add(one.number)
 
     # --------------------------------------------------------------------------------------------------- state as data
 
@@ -86,19 +111,22 @@ class SubjectHop:
             "now": self.now,
             "had": self.waiting.had,
             "known": [[*n, s] for n, s in sorted(self.known.items())],
+            "pairing": self.pairing.dump(),
         }
 
     def changes(self) -> dict[str, Any]:
         """What changed since the last `dump` or `changes`."""
         touched = [[*n, self.known[n]] for n in sorted(self.touched) if n in self.known]
         self.touched.clear()
-        return {"now": self.now, "had": self.waiting.had, "known": touched}
+        pairing = self.pairing.changes()
+        return {"now": self.now, "had": self.waiting.had, "known": touched, "pairing": pairing}
 
     def load(self, plain: dict[str, Any]) -> None:
         """Take up dumped state, or changes after it."""
         self.now, self.waiting.had = plain["now"], plain["had"]
         for hi, lo, said in plain["known"]:
             self.known[hi, lo] = {detector: tuple(at) for detector, at in said.items()}
+        self.pairing.load(plain["pairing"])
 
     def digest(self) -> str:
         """A digest of what is known in this shard."""
@@ -106,5 +134,5 @@ class SubjectHop:
         living = {
             n: s for n, s in self.known.items() if any(self.now - at[0] <= _WEEK_US for at in s.values())
         }
-        text = repr([(n, sorted(s.items())) for n, s in sorted(living.items())])
+        text = repr([[(n, sorted(s.items())) for n, s in sorted(living.items())], self.pairing.told()])
         return blake2b(text.encode(), digest_size=16).hexdigest()

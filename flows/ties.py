@@ -122,17 +122,23 @@ class TieHop:
         for (name, one, other), tied in plain["known"]:
             if name in self.judges:
                 self.known[name, tuple(one), tuple(other)] = {
-                    tuple(who): _Tie(ts, tuple(Happening(*event) for event in events)) for who, ts, events in tied
+                    tuple(who): _Tie(ts, tuple(Happening(*event) for event in events))
+                    for who, ts, events in tied
                 }
 
     def told(self) -> list[Any]:
         """All that is known, in one order: for the digest."""
         living = [(key, self._living(key)) for key in sorted(self.known)]
         versions = [(n, j.card.version.version, j.threshold) for n, j in self.judges.items()]
-        return [versions, [(key, sorted((who, tie.ts) for who, tie in tied.items())) for key, tied in living if tied]]
+        return [
+            versions,
+            [(key, sorted((who, tie.ts) for who, tie in tied.items())) for key, tied in living if tied],
+        ]
 
 
 def _events(tied: dict[Token, _Tie]) -> tuple[Happening, ...]:
     """By which events they are tied, the latest of them when there are many."""
-    events = sorted({event for tie in tied.values() for event in tie.events}, key=lambda e: (e.ts, e.event_id))
+    events = sorted(
+        {event for tie in tied.values() for event in tie.events}, key=lambda e: (e.ts, e.event_id)
+    )
     return tuple(events[-_MOST_EVENTS:])
