@@ -2,8 +2,9 @@
 
 Stolen money has to be moved before the bank or the victim notices. A mule lends, sells or is made to give up an
 account: payments from strangers arrive, often far above what those payers usually send, and are sent on at once, to
-the next account, to cash or to crypto. Mules of county lines collect small round sums from many buyers instead.
-Many mules are young, some are deceived, some coerced: the holder may be a victim.
+a payee that is new here too, to cash or to crypto. What tells it from busy ordinary accounts is both ends at once:
+new to those who pay in, and new payees on the way out. Many mules are young, some are deceived, some coerced: the
+holder may be a victim.
 """
 
 from collections.abc import Sequence
@@ -24,38 +25,39 @@ class MuleAccount(Detector):
 
     id = "mule_account"
     title = "Money from strangers, passed straight on"
-    version = 1
+    version = 2
     status = "experimental"
     threat = "fraud"
     typology = "mule"
     stream = "payments"
     subject = Entity.ACCOUNT
     four_p = "pursue"
-    gate = (pl.col("passed_on_count_7d") >= 1) & (
-        (pl.col("strangers_24h") >= 1)
-        | (pl.col("street_sums_7d") >= 5)
-        | (pl.col("unusual_for_payers_7d") >= 1)
-    )
+    gate = pl.col("passed_on_count_7d") >= 1
     signals = (
-        Signal("passed_on_share_24h", 0.3, 0.9, 1.6),
-        Signal("passed_on_24h", 5_000, 200_000, 1.2, log=True),
-        Signal("passed_on_count_7d", 1, 6, 1.0, log=True),
-        Signal("strangers_24h", 0, 4, 1.4, log=True),
-        Signal("unusual_for_payers_7d", 0, 3, 1.6, log=True),
-        Signal("senders_7d", 2, 12, 0.8, log=True),
-        Signal("street_share_7d", 0.4, 0.9, 0.7),
-        Signal("dwell_7d", 3_000, 300, 0.8),
-        Signal("account_age", 365, 30, 0.7),
-        Signal("receipt_deviation", 1, 4, 0.7),
-        Signal("to_mule_like_7d", 0, 100_000, 0.9, log=True),
-        Signal("out_over_in_7d", 0.7, 1.0, 0.6),
+        Signal("passed_on_share_24h", 0.3, 0.9, 2.6),
+        Signal("dwell_7d", 3_000, 300, 2.6),
+        Signal("account_age", 365, 20, 2.0),
+        Signal("new_payees_24h", 0, 2, 1.9, log=True),
+        Signal("from_strangers_24h", 5_000, 200_000, 1.8, log=True),
+        Signal("passed_on_count_7d", 1, 6, 1.5, log=True),
+        Signal("first_payments_7d", 0, 3, 1.4, log=True),
+        Signal("to_new_payees_24h", 5_000, 100_000, 1.4, log=True),
+        Signal("misnamed_7d", 0, 1, 1.3),
+        Signal("to_mule_like_7d", 0, 100_000, 1.2, log=True),
+        Signal("misnamed_24h", 0, 1, 1.1),
+        Signal("holder_age", 5, 3, 1.1),
+        Signal("unusual_for_payers_7d", 0, 3, 0.8, log=True),
     )
-    intercept = -6.0
+    intercept = -9.5
     threshold = 0.5
     bands = (0.6, 0.8, 0.93)
-    budget = 4.0
+    budget = 2.0
     harm: ClassVar[dict[str, int]] = {"financial": 3, "psychological": 1}
     facts = (
+        "senders_7d",
+        "strangers_24h",
+        "passed_on_24h",
+        "street_share_7d",
         "received_24h",
         "sent_24h",
         "received_count_24h",

@@ -3,7 +3,7 @@
 from typing import Final
 
 from events.codes import STATUSES, code_of
-from features.declare import BORN, HOME, Condition, Of, of_other, since_last
+from features.declare import AGE, BORN, HOME, Condition, Of, of_other, since_last
 from features.declared import CATALOGUE
 from features.rows import TRANSFERS, Entity, Flag, Kind, Role
 
@@ -127,6 +127,7 @@ payment_deviation = sent.deviation(
     "payment_deviation", words="how far this payment is from the account's usual"
 )
 account_age = said.age("account_age", BORN, words="age of the account")
+holder_age = said.known("holder_age", AGE, words="age band of the holder", unit="band")
 home_force = said.known("home_force", HOME, words="force area where the holder lives")
 
 # The second pass: each party knowing the other's half.

@@ -1,7 +1,9 @@
 """All features, as people look them up: what is known of whom, over what time, in words."""
 
+import features.access
 import features.accounts
 import features.numbers
+import features.payees
 import features.things  # noqa: F401 - importing the declarations fills the catalogue
 from features.declare import Feature
 from features.declared import CATALOGUE

@@ -56,8 +56,8 @@ def test_money_gone_within_minutes_fires_once_as_one_episode(book: Book, tell: A
     assert alert.event_count >= 2
     assert alert.assessment.reasons[0].feature in {
         "passed_on_share_24h",
-        "unusual_for_payers_7d",
-        "strangers_24h",
+        "dwell_7d",
+        "account_age",
     }
 
 
@@ -76,8 +76,9 @@ def test_one_who_gathers_first_and_pays_out_in_one_go_is_seen_when_the_last_is_f
 ) -> None:
     book.ordinary_lives()
     for k, victim in enumerate(VICTIMS):
-        book.pay(timedelta(minutes=40 * k), victim, MULE, 900.0 + 50 * k, payee_opened="2026-02-10")
-    book.pay(timedelta(minutes=140), MULE, "00-00-40 00000000", 3_800.0)
+        at = timedelta(minutes=40 * k)
+        book.pay(at, victim, MULE, 900.0 + 50 * k, payee_opened="2026-02-10", new_payee=True)
+    book.pay(timedelta(minutes=140), MULE, "00-00-40 00000000", 3_800.0, new_payee=True)
 
     assert len(_about(tell(book.events))) == 1
 

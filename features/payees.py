@@ -1,0 +1,88 @@
+"""Whom an account pays: payees new to it, names that do not match, sums far above the usual, series to one payee."""
+
+from typing import Final
+
+from events.codes import STATUSES, code_of
+from features.declare import AGE, AMOUNT, BALANCE, Of
+from features.declared import CATALOGUE
+from features.rows import Entity, Flag, Kind, Role
+
+_TAKEN: Final = (code_of(STATUSES, "accepted"), code_of(STATUSES, "initiated"))
+_BY_HAND: Final = (Kind.FPS, Kind.CHAPS, Kind.WALLET)  # what a person sends to another party, one by one
+
+account: Final = Of(CATALOGUE, Entity.ACCOUNT)
+
+paid = account.events(
+    "paid", words="payments made by hand", roles=[Role.PAYER], kinds=_BY_HAND, statuses=_TAKEN
+)
+paid_new = account.events(
+    "paid_new",
+    words="payments to payees new to the account, as its bank says",
+    roles=[Role.PAYER],
+    kinds=_BY_HAND,
+    statuses=_TAKEN,
+    having=[Flag.NEW_PAYEE],
+)
+misnamed = account.events(
+    "misnamed",
+    words="payments whose payee's name did not match",
+    roles=[Role.PAYER],
+    kinds=_BY_HAND,
+    statuses=_TAKEN,
+    having=[Flag.COP_BAD],
+)
+overrode = account.events(
+    "overrode",
+    words="payments made although the payee's name did not match",
+    roles=[Role.PAYER],
+    kinds=_BY_HAND,
+    statuses=_TAKEN,
+    having=[Flag.COP_OVERRIDDEN],
+)
+from_own = account.events(
+    "from_own", words="money from own savings", roles=[Role.PAYEE], kinds=[Kind.INTERNAL], statuses=_TAKEN
+)
+paid_in_new = account.events(
+    "paid_in_new",
+    words="money from payers to whom this payee was new",
+    roles=[Role.PAYEE],
+    kinds=_BY_HAND,
+    statuses=_TAKEN,
+    having=[Flag.NEW_PAYEE],
+)
+paid_in_misnamed = account.events(
+    "paid_in_misnamed",
+    words="money whose payer had another name for the payee",
+    roles=[Role.PAYEE],
+    kinds=_BY_HAND,
+    statuses=_TAKEN,
+    having=[Flag.COP_BAD],
+)
+
+payee_age = paid.pair_age("payee_age", "other", words="time since this payee was first paid")
+payment_amount = paid.known("payment_amount", AMOUNT, words="the payment", unit="pence")
+transfer_deviation = paid.deviation(
+    "transfer_deviation", words="how far this payment is above the account's usual payments by hand"
+)
+balance_left = paid.known("balance_left", BALANCE, words="balance after the payment", unit="pence")
+new_payees_24h = paid_new.count(
+    "new_payees_24h", within="24h", every="4h", words="payments to new payees in a day"
+)
+to_new_payees_24h = paid_new.total(
+    "to_new_payees_24h", within="24h", every="4h", words="sent to new payees in a day"
+)
+misnamed_24h = misnamed.count(
+    "misnamed_24h", within="24h", every="4h", words="payments in a day whose payee's name did not match"
+)
+overrode_24h = overrode.count(
+    "overrode_24h", within="24h", every="4h", words="payments in a day made although the name did not match"
+)
+from_own_24h = from_own.total(
+    "from_own_24h", within="24h", every="4h", words="brought in from own savings in a day"
+)
+first_payments_7d = paid_in_new.count(
+    "first_payments_7d", within="7d", every="1d", words="payments in a week from people to whom it was new"
+)
+misnamed_7d = paid_in_misnamed.count(
+    "misnamed_7d", within="7d", every="1d", words="payments in a week whose payer had another name for it"
+)
