@@ -8,13 +8,13 @@ from features.declared import CATALOGUE
 from features.rows import TRANSFERS, Entity, Kind, Role
 
 _TAKEN: Final = (code_of(STATUSES, "accepted"), code_of(STATUSES, "initiated"))
-_SOON_S: Final = 72 * 3_600.0  # a payment soon after a change of access is the mark of a takeover (within 72 hours)
+_SOON_S: Final = (
+    72 * 3_600.0
+)  # a payment soon after a change of access is the mark of a takeover (within 72 hours)
 
 account: Final = Of(CATALOGUE, Entity.ACCOUNT)
 
-failed = account.events(
-    "failed", words="logins that failed", roles=[Role.HOLDER], kinds=[Kind.LOGIN_FAILED]
-)
+failed = account.events("failed", words="logins that failed", roles=[Role.HOLDER], kinds=[Kind.LOGIN_FAILED])
 device_added = account.events(
     "device_added", words="a device added to the account", roles=[Role.HOLDER], kinds=[Kind.DEVICE_ADDED]
 )
@@ -22,7 +22,10 @@ reset = account.events(
     "reset", words="a password or passcode set anew", roles=[Role.HOLDER], kinds=[Kind.CREDENTIAL_RESET]
 )
 detail_changed = account.events(
-    "detail_changed", words="phone, email or address changed", roles=[Role.HOLDER], kinds=[Kind.DETAIL_CHANGED]
+    "detail_changed",
+    words="phone, email or address changed",
+    roles=[Role.HOLDER],
+    kinds=[Kind.DETAIL_CHANGED],
 )
 limit_changed = account.events(
     "limit_changed", words="the payment limit changed", roles=[Role.HOLDER], kinds=[Kind.LIMIT_CHANGED]
@@ -45,7 +48,9 @@ with_device = account.events(
     kinds=(Kind.LOGIN, Kind.DEVICE_ADDED, Kind.PAYEE_ADDED, *TRANSFERS, Kind.CARD),
 )
 
-failed_logins_24h = failed.count("failed_logins_24h", within="24h", every="4h", words="failed logins in a day")
+failed_logins_24h = failed.count(
+    "failed_logins_24h", within="24h", every="4h", words="failed logins in a day"
+)
 since_device_added = device_added.since("since_device_added", words="time since a device was added")
 since_reset = reset.since("since_reset", words="time since the password or passcode was set anew")
 since_detail_changed = detail_changed.since(

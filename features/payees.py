@@ -3,7 +3,7 @@
 from typing import Final
 
 from events.codes import STATUSES, code_of
-from features.declare import AGE, AMOUNT, BALANCE, Of
+from features.declare import AMOUNT, BALANCE, Of
 from features.declared import CATALOGUE
 from features.rows import Entity, Flag, Kind, Role
 
