@@ -8,6 +8,7 @@ import numpy as np
 from simulator.arrays import HOUR, Ints
 from simulator.chance import lognormal
 from simulator.crimes.cases import Cases, Stage, Today, Truth, place_in_run
+from simulator.crimes.disruption import Disrupted, Phase, phases, shifted, told
 from simulator.crimes.prevalence import subscriptions
 from simulator.crimes.residents import Who
 from simulator.crimes.wangiri import reachable, run_of_numbers
@@ -20,7 +21,7 @@ A: Final[Origin] = "assumed"
 
 
 @dataclass(frozen=True, slots=True)
-class SubscriptionParameters:
+class SubscriptionParameters(Disrupted):
     """One world's subscription fraud: contracts in names that will never pay."""
 
     rings_per_million_month: Annotated[
@@ -36,7 +37,7 @@ class SubscriptionParameters:
 
 
 @dataclass(frozen=True, slots=True)
-class SpoofingParameters:
+class SpoofingParameters(Disrupted):
     """One world's spoofing call centres."""
 
     centres_per_million_month: Annotated[float, Spread(2, 8, A, "subscriptions a month", "log")]
@@ -50,16 +51,25 @@ class SpoofingParameters:
 
 @dataclass(slots=True)
 class Ring:
-    """Contracts taken out together."""
+    """People who take contracts out together."""
 
     id: str
     since: float
     until: float
+    phases: list[Phase]
+    batches: list["Batch"]
+    """The contracts of each phase."""
+    friends: Ints
+    town: int
+
+
+@dataclass(slots=True)
+class Batch:
+    """Contracts in names of one address, and whom they ring abroad."""
+
     contracts: Ints
     starts: list[float]
-    friends: Ints
     foreign: Ints
-    town: int
     address: str
 
 
@@ -80,58 +90,83 @@ class SubscriptionFraud(Cases[SubscriptionParameters, Ring]):
         p, town = stage.p, stage.town(rng)
         cell = stage.cell(rng, town)
         since, until = place_in_run(rng, stage.days, p.days)
-        count = max(2, round(p.contracts * float(np.exp(0.3 * rng.standard_normal()))))
+        goes = phases(stage.world.seed, p, self.name, id, since, until)
+        friends = stage.crowd(rng, town, Who(phone=True), 6)
+        batches = []
+        for number, phase in enumerate(goes):
+            cell = stage.cell(rng, stage.town(rng)) if phase.elsewhere else cell
+            batches.append(self._batch(stage, rng, f"{id}-{number + 1}", cell, phase))
+        return Ring(id, since, goes[-1].until, goes, batches, friends, town)
+
+    def _batch(
+        self,
+        stage: Stage[SubscriptionParameters],
+        rng: np.random.Generator,
+        id: str,
+        cell: int,
+        phase: Phase,
+    ) -> "Batch":
+        p, since = stage.p, phase.since
+        count = max(2, round(p.contracts * phase.rate * float(np.exp(0.3 * rng.standard_normal()))))
         one = stage.cast.handset(rng, smart=True) if rng.random() < p.shared_handset_share else None
-        starts = np.sort(np.clip(since + rng.exponential(1.5, count), since, until - 0.5))
+        last = max(phase.until - 0.5, since)
+        starts = np.sort(np.clip(since + rng.exponential(min(1.5, last - since + 0.01), count), since, last))
         contracts = [
             stage.cast.phone(
                 rng, day=float(start), age_days=0, cell=cell, prepaid=False, smart=True, handset=one
             )
             for start in starts
         ]
-        friends = stage.crowd(rng, town, Who(phone=True), 6)
         foreign = [stage.cast.foreign(text) for text in run_of_numbers(rng, 6)]
-        return Ring(id, since, until, np.asarray(contracts), [float(s) for s in starts], friends, np.asarray(foreign), town,
-                    f"address:synthetic-{id}-{int(rng.integers(10**6))}")  # fmt: skip
+        address = f"address:synthetic-{id}-{int(rng.integers(10**6))}"
+        return Batch(np.asarray(contracts), [float(s) for s in starts], np.asarray(foreign), address)
 
     def tell(self, case: Ring, today: Today) -> None:
         """Heavy use from the first hour: calls abroad, data; then nothing, and no payment."""
+        for phase, batch in zip(case.phases, case.batches, strict=True):
+            self._use(case, today, phase, batch)
+
+    def _use(self, case: Ring, today: Today, phase: Phase, batch: "Batch") -> None:
         rng, p, world = today.rng, self.p, today.world
-        for phone, start in zip(case.contracts.tolist(), case.starts, strict=True):
+        for phone, start in zip(batch.contracts.tolist(), batch.starts, strict=True):
             if int(np.floor(start)) == today.day:
                 signed = today.time(start)
-                today.diary.link(today.diary.number(phone), case.address, "registered", signed, since=signed)
-            since, until = today.within(start, case.until)
+                today.diary.link(today.diary.number(phone), batch.address, "registered", signed, since=signed)
+            since, until = today.within(start, phase.until)
             if since >= until:
                 continue
-            minutes = p.foreign_minutes * float(np.exp(0.5 * rng.standard_normal())) * (until - since)
-            length = np.maximum(lognormal(rng, 400, 0.8, max(1, round(minutes / 9))), 20).astype(np.int64)
-            at = today.hours(
-                max(6.0, (since - today.day) * 24), max(7.0, (until - today.day) * 24), len(length)
+            minutes = (
+                p.foreign_minutes * phase.rate * float(np.exp(0.5 * rng.standard_normal())) * (until - since)
             )
-            abroad = case.foreign[rng.integers(0, len(case.foreign), len(length))]
+            length = np.maximum(lognormal(rng, 400, 0.8, max(1, round(minutes / 9))), 20).astype(np.int64)
+            begin, end = (since - today.day) * 24, (until - today.day) * 24
+            at = today.hours(max(6.0, begin) if end > 6.5 else begin, end, len(length))
+            abroad = batch.foreign[rng.integers(0, len(batch.foreign), len(length))]
             today.pages.say("call", case.id, caller=phone, callee=abroad, start=at, seconds=length)
-            n = int(rng.poisson(8))
+            n = int(rng.poisson(8 * (until - since)))
             down = lognormal(rng, p.data_gb * 1e9 / 8, 0.7, n).astype(np.int64)
             today.pages.say(
-                "data", phone=phone, ts=today.hours(0, 24, n), up=down // 15, down=down, seconds=1800
+                "data", phone=phone, ts=today.hours(begin, end, n), up=down // 15, down=down, seconds=1800
             )
             few = (
                 world.people.phone[case.friends[rng.integers(0, len(case.friends), 2)]]
                 if len(case.friends)
                 else np.empty(0, np.int64)
             )
+            times = today.hours(10, 22, len(few))
+            live = (times >= today.time(since)) & (times < today.time(until))
             today.pages.say(
-                "texts", sender=np.full(len(few), phone), recipients=few, times=today.hours(10, 22, len(few))
+                "texts", sender=np.full(int(live.sum()), phone), recipients=few[live], times=times[live]
             )
 
     def truths(self, case: Ring, world: World) -> list[Truth]:
         """The contracts."""
         force = int(world.geography.town_force[case.town])
+        contracts = [batch.contracts for batch in case.batches]
+        note = told(case.phases, contracts, world, place=True)
+        numbers = np.concatenate(contracts).tolist()
         return [
-            Truth(
-                "subscription_fraud", "subscription_fraud", numbers=case.contracts.tolist(), home_force=force
-            )
+            Truth("subscription_fraud", "subscription_fraud", numbers=numbers, home_force=force, note=note)
         ]
 
 
@@ -142,8 +177,10 @@ class Centre:
     id: str
     since: float
     until: float
-    trunk: Ints
-    shown: Ints
+    phases: list[Phase]
+    trunk: list[Ints]
+    """Of each phase, as the numbers shown: those of before are barred."""
+    shown: list[Ints]
     borrowed: bool
     rate: float
 
@@ -164,55 +201,60 @@ class CliSpoofing(Cases[SpoofingParameters, Centre]):
         """A trunk abroad; numbers nobody has, or real people's."""
         p = stage.p
         since, until = place_in_run(rng, stage.days, p.days)
-        trunk = [stage.cast.foreign(text) for text in run_of_numbers(rng, 3)]
         borrowed = bool(rng.random() < p.borrowed_share)
         count = max(1, round(p.shown * float(np.exp(0.4 * rng.standard_normal()))))
-        if borrowed:
-            people = rng.integers(0, len(stage.world.people), 4 * count)
-            phones = stage.world.people.phone[people]
-            shown = phones[phones >= 0][:count]
-        else:
-            shown = np.asarray([stage.cast.foreign(british_number(rng)) for _ in range(count)])
-        if len(shown) == 0:
+        goes = phases(stage.world.seed, p, self.name, id, since, until)
+        trunk = [np.asarray([stage.cast.foreign(text) for text in run_of_numbers(rng, 3)]) for _ in goes]
+        shown = [_shown(stage, rng, count, borrowed=borrowed) for _ in goes]
+        if any(len(numbers) == 0 for numbers in shown):
             return None
-        return Centre(
-            id,
-            since,
-            until,
-            np.asarray(trunk),
-            shown,
-            borrowed,
-            p.calls_an_hour * float(np.exp(0.4 * rng.standard_normal())),
-        )
+        rate = p.calls_an_hour * float(np.exp(0.4 * rng.standard_normal()))
+        return Centre(id, since, goes[-1].until, goes, trunk, shown, borrowed, rate)
 
     def tell(self, case: Centre, today: Today) -> None:
         """Working hours, one number after another shown."""
-        rng, p, world = today.rng, self.p, today.world
         if today.world.calendar.weekday(today.day) == 6:
             return
-        since, until = today.within(case.since, case.until)
-        low, high = max(9.0, (since - today.day) * 24), min(19.0, (until - today.day) * 24)
-        if low >= high:
-            return
-        n = min(int(rng.poisson(case.rate * (high - low))), 8_000)
+        for number, phase in enumerate(case.phases):
+            since, until = today.within(phase.since, phase.until)
+            first, last = shifted(9, 19, phase)
+            low, high = max(first, (since - today.day) * 24), min(last, (until - today.day) * 24)
+            if low < high:
+                self._ring(case, today, number, low, high)
+
+    def _ring(self, case: Centre, today: Today, number: int, low: float, high: float) -> None:
+        rng, p, world = today.rng, self.p, today.world
+        trunk, shown, phase = case.trunk[number], case.shown[number], case.phases[number]
+        n = min(int(rng.poisson(case.rate * phase.rate * (high - low))), 8_000)
         to = rng.integers(0, world.native_phones, n)
         to = to[reachable(world, to)]
         at = today.hours(low, high, len(to))
-        block = (at // HOUR + np.arange(len(to)) // 40) % len(case.shown)
+        block = (at // HOUR + np.arange(len(to)) // 40) % len(shown)
         taken = rng.random(len(to)) < p.answered_share
         length = np.maximum(lognormal(rng, p.talk_seconds, 1.2, len(to)), 2).astype(np.int64)
         today.pages.say(
-            "call", case.id, caller=case.trunk[rng.integers(0, len(case.trunk), len(to))], callee=to, start=at,
-            seconds=np.minimum(length, 3_600), answered=taken, shown=case.shown[block], ingress="international",
+            "call", case.id, caller=trunk[rng.integers(0, len(trunk), len(to))], callee=to, start=at,
+            seconds=np.minimum(length, 3_600), answered=taken, shown=shown[block], ingress="international",
         )  # fmt: skip
 
     def truths(self, case: Centre, world: World) -> list[Truth]:
         """The trunk's numbers, and the numbers shown unless they are somebody's (a victim's)."""
-        numbers = case.trunk.tolist() + ([] if case.borrowed else case.shown.tolist())
+        trunk, shown = np.concatenate(case.trunk).tolist(), np.concatenate(case.shown).tolist()
+        numbers = trunk + ([] if case.borrowed else shown)
         note: dict[str, object] = {"borrowed": case.borrowed}
         if case.borrowed:
-            note["victims"] = [world.number(int(phone)) for phone in case.shown]
+            note["victims"] = [world.number(int(phone)) for phone in shown]
+        note |= told(case.phases, case.trunk, world, hours=True)
         return [Truth("cli_spoofing", "cli_spoofing", numbers=numbers, note=note)]
+
+
+def _shown(stage: Stage[SpoofingParameters], rng: np.random.Generator, count: int, *, borrowed: bool) -> Ints:
+    """Numbers nobody has, or real people's."""
+    if not borrowed:
+        return np.asarray([stage.cast.foreign(british_number(rng)) for _ in range(count)])
+    people = rng.integers(0, len(stage.world.people), 4 * count)
+    phones = stage.world.people.phone[people]
+    return phones[phones >= 0][:count]
 
 
 def british_number(rng: np.random.Generator) -> str:

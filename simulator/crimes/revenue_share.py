@@ -12,6 +12,7 @@ import numpy as np
 from simulator.arrays import HOUR, MINUTE, Ints
 from simulator.chance import lognormal
 from simulator.crimes.cases import Cases, Stage, Today, Truth, place_in_run
+from simulator.crimes.disruption import Disrupted, Phase, phases, told
 from simulator.crimes.prevalence import subscriptions
 from simulator.crimes.wangiri import premium_numbers, run_of_numbers
 from simulator.diary import Mechanism
@@ -24,11 +25,11 @@ ROAMING: Final = "999-02"
 
 
 @dataclass(frozen=True, slots=True)
-class RevenueShareParameters:
+class RevenueShareParameters(Disrupted):
     """One world's revenue share fraud. CEPT describes the mechanism; no volumes are published."""
 
     cases_per_million_month: Annotated[float, Spread(1, 5, A, "subscriptions a month", "log")]
-    hours: Annotated[float, Spread(6, 60, A, "until it is cut off", "log")]
+    hours: Annotated[float, Spread(6, 60, A, "until it is given up", "log")]
     sims: Annotated[float, Spread(2, 14, A, "new SIMs used together")]
     calls_at_once: Annotated[float, Spread(1, 4, A, "conference calls from one line")]
     call_minutes: Annotated[float, Spread(8, 45, A, "median: long calls")]
@@ -41,7 +42,7 @@ class RevenueShareParameters:
 
 
 @dataclass(frozen=True, slots=True)
-class PbxParameters:
+class PbxParameters(Disrupted):
     """One world's hacked exchanges."""
 
     cases_per_million_month: Annotated[float, Spread(0.8, 4, A, "subscriptions a month", "log")]
@@ -60,11 +61,28 @@ class Drain:
     id: str
     since: float
     until: float
-    lines: Ints
-    destinations: Ints
+    phases: list[Phase]
+    lines: list[Ints]
+    """Of each phase, as the numbers that earn: those of before are blocked."""
+    destinations: list[Ints]
     town: int
-    cell: int
+    cells: list[int]
+    """Where it rings from in each phase."""
     abroad: bool
+
+    def numbers(self) -> list[int]:
+        """Every line and every number that earns, once."""
+        return list(dict.fromkeys(np.concatenate([*self.lines, *self.destinations]).tolist()))
+
+    def by_phase(self) -> list[list[int]]:
+        """The same phase by phase."""
+        return [[*a.tolist(), *b.tolist()] for a, b in zip(self.lines, self.destinations, strict=True)]
+
+
+def _on(case: Drain, today: Today) -> list[tuple[int, float, float]]:
+    """The phases that go on today, and the part of the day that they fill."""
+    parts = [(number, *today.within(phase.since, phase.until)) for number, phase in enumerate(case.phases)]
+    return [(number, since, until) for number, since, until in parts if since < until]
 
 
 def _destinations(
@@ -98,10 +116,50 @@ class RevenueShare(Cases[RevenueShareParameters, Drain]):
         town, abroad = stage.town(rng), bool(rng.random() < p.roaming_share)
         cell = stage.cell(rng, town)
         count = max(1, round(p.sims * float(np.exp(0.4 * rng.standard_normal()))))
-        lines = [
+        goes = phases(stage.world.seed, p, self.name, id, since, until)
+        lines = [_sims(stage, rng, count, cell, phase.since) for phase in goes[:1]]
+        destinations = [_destinations(stage, rng, p.destinations, p.premium_share)]
+        cells = [cell]
+        for phase in goes[1:]:
+            cell = stage.cell(rng, stage.town(rng)) if phase.elsewhere else cell
+            cells.append(cell)
+            lines.append(_sims(stage, rng, max(1, round(count * phase.rate)), cell, phase.since))
+            destinations.append(_destinations(stage, rng, p.destinations, p.premium_share))
+        return Drain(id, since, goes[-1].until, goes, lines, destinations, town, cells, abroad)
+
+    def tell(self, case: Drain, today: Today) -> None:
+        """A few short calls to try it, then long ones, several at once; the same again after a block."""
+        rng, p = today.rng, self.p
+        for number, since, until in _on(case, today):
+            for line in case.lines[number].tolist():
+                for _ in range(max(1, round(p.calls_at_once))):
+                    starts, lengths = back_to_back(
+                        rng,
+                        today.time(since),
+                        today.time(since) + int((until - since) * 24 * HOUR),
+                        p.call_minutes,
+                    )
+                    _ring(today, case, number, line, starts, lengths)
+            if int(np.floor(case.phases[number].since)) == today.day:
+                n = max(1, int(rng.poisson(p.test_calls)))
+                starts = today.time(since) + np.arange(n) * 2 * MINUTE
+                _ring(today, case, number, int(case.lines[number][0]), starts, rng.integers(3, 25, n))
+
+    def truths(self, case: Drain, world: World) -> list[Truth]:
+        """The SIMs and the numbers that earn."""
+        force = int(world.geography.town_force[case.town])
+        note = {"roaming": case.abroad, **told(case.phases, case.by_phase(), world, place=not case.abroad)}
+        return [Truth("revenue_share", "revenue_share", numbers=case.numbers(), home_force=force, note=note)]
+
+
+def _sims(
+    stage: Stage[RevenueShareParameters], rng: np.random.Generator, count: int, cell: int, day: float
+) -> Ints:
+    return np.asarray(
+        [
             stage.cast.phone(
                 rng,
-                day=since,
+                day=day,
                 age_days=float(rng.uniform(0, 12)),
                 cell=cell,
                 smart=True,
@@ -109,43 +167,7 @@ class RevenueShare(Cases[RevenueShareParameters, Drain]):
             )
             for _ in range(count)
         ]
-        return Drain(
-            id,
-            since,
-            until,
-            np.asarray(lines),
-            _destinations(stage, rng, p.destinations, p.premium_share),
-            town,
-            cell,
-            abroad,
-        )
-
-    def tell(self, case: Drain, today: Today) -> None:
-        """A few short calls to try it, then long ones, several at once."""
-        rng, p = today.rng, self.p
-        since, until = today.within(case.since, case.until)
-        for line in case.lines.tolist():
-            for _ in range(max(1, round(p.calls_at_once))):
-                starts, lengths = back_to_back(
-                    rng,
-                    today.time(since),
-                    today.time(since) + int((until - since) * 24 * HOUR),
-                    p.call_minutes,
-                )
-                _ring(today, case, line, starts, lengths)
-        if int(np.floor(case.since)) == today.day:
-            n = max(1, int(rng.poisson(p.test_calls)))
-            starts = today.time(since) + np.arange(n) * 2 * MINUTE
-            _ring(today, case, int(case.lines[0]), starts, rng.integers(3, 25, n))
-
-    def truths(self, case: Drain, world: World) -> list[Truth]:
-        """The SIMs and the numbers that earn."""
-        force = int(world.geography.town_force[case.town])
-        note = {"roaming": case.abroad}
-        return [
-            Truth("revenue_share", "revenue_share", numbers=[*case.lines.tolist(), *case.destinations.tolist()],
-                  home_force=force, note=note)
-        ]  # fmt: skip
+    )
 
 
 def back_to_back(rng: np.random.Generator, start: int, end: int, minutes: float) -> tuple[Ints, Ints]:
@@ -158,11 +180,12 @@ def back_to_back(rng: np.random.Generator, start: int, end: int, minutes: float)
     return starts[kept], lengths[kept]
 
 
-def _ring(today: Today, case: Drain, line: int, starts: Ints, lengths: Ints) -> None:
-    to = case.destinations[today.rng.integers(0, len(case.destinations), len(starts))]
+def _ring(today: Today, case: Drain, phase: int, line: int, starts: Ints, lengths: Ints) -> None:
+    earning = case.destinations[phase]
+    to = earning[today.rng.integers(0, len(earning), len(starts))]
     today.pages.say(
         "call", case.id, caller=line, callee=to, start=starts, seconds=lengths,
-        caller_cell=NONE if case.abroad else case.cell, visited=ROAMING if case.abroad else "",
+        caller_cell=NONE if case.abroad else case.cells[phase], visited=ROAMING if case.abroad else "",
     )  # fmt: skip
 
 
@@ -196,34 +219,29 @@ class PbxHacking(Cases[PbxParameters, Drain]):
         )
         begins = (weekend if rng.random() < 0.6 else int(attack)) + float(rng.uniform(18.5, 23.5)) / 24
         begins = min(begins, stage.days - 0.3)
-        return Drain(
-            id,
-            begins,
-            begins + p.days,
-            np.asarray([line]),
-            _destinations(stage, rng, p.destinations, 0.1),
-            town,
-            cell,
-            False,
-        )
+        goes = phases(stage.world.seed, p, self.name, id, begins, begins + p.days)
+        destinations = [_destinations(stage, rng, p.destinations, 0.1) for _ in goes]
+        lines = [np.asarray([line])] * len(goes)
+        return Drain(id, begins, goes[-1].until, goes, lines, destinations, town, [cell] * len(goes), False)
 
     def tell(self, case: Drain, today: Today) -> None:
-        """Short probes, then long calls, several at once, out of hours."""
+        """Short probes, then long calls, several at once, out of hours; to another range once one is barred."""
         rng, p = today.rng, self.p
-        since, until = today.within(case.since, case.until)
-        begin, end = today.time(since), today.time(since) + int((until - since) * 24 * HOUR)
-        if int(np.floor(case.since)) == today.day:
-            n = max(3, int(rng.poisson(p.probes)))
-            starts = begin + np.sort(rng.integers(0, 40 * MINUTE, n))
-            lengths = rng.integers(0, 18, n)
-            _ring(today, case, int(case.lines[0]), starts, lengths)
-        lines = max(2, round(p.lines * float(np.exp(0.2 * rng.standard_normal()))))
-        for _ in range(lines):
-            starts, lengths = back_to_back(rng, begin + 30 * MINUTE, end, p.call_minutes)
-            local = (starts - today.midnight) // HOUR
-            weekday = today.world.calendar.is_working(today.day)
-            quiet = (local < 7) | (local >= 18) if weekday else np.ones(len(starts), dtype=np.bool_)
-            _ring(today, case, int(case.lines[0]), starts[quiet], lengths[quiet])
+        for number, since, until in _on(case, today):
+            line, phase = int(case.lines[number][0]), case.phases[number]
+            begin, end = today.time(since), today.time(since) + int((until - since) * 24 * HOUR)
+            if int(np.floor(phase.since)) == today.day:
+                n = max(3, int(rng.poisson(p.probes)))
+                starts = begin + np.sort(rng.integers(0, 40 * MINUTE, n))
+                lengths = rng.integers(0, 18, n)
+                _ring(today, case, number, line, starts[starts < end], lengths[starts < end])
+            lines = max(2, round(p.lines * phase.rate * float(np.exp(0.2 * rng.standard_normal()))))
+            for _ in range(lines):
+                starts, lengths = back_to_back(rng, begin + 30 * MINUTE, end, p.call_minutes)
+                local = (starts - today.midnight) // HOUR
+                weekday = today.world.calendar.is_working(today.day)
+                quiet = (local < 7) | (local >= 18) if weekday else np.ones(len(starts), dtype=np.bool_)
+                _ring(today, case, number, line, starts[quiet], lengths[quiet])
 
     def always(self, case: Drain, today: Today) -> None:
         """The company's own calls on working days."""
@@ -237,7 +255,7 @@ class PbxHacking(Cases[PbxParameters, Drain]):
         at = today.hours(8.5, 17.5, len(phones))
         length = np.maximum(lognormal(rng, 110, 1.0, len(phones)), 4).astype(np.int64)
         out = rng.random(len(phones)) < 0.6
-        line = int(case.lines[0])
+        line = int(case.lines[0][0])
         today.pages.say(
             "call",
             caller=line,
@@ -251,10 +269,8 @@ class PbxHacking(Cases[PbxParameters, Drain]):
     def truths(self, case: Drain, world: World) -> list[Truth]:
         """The exchange (its owner is a victim) and the numbers that earn."""
         force = int(world.geography.town_force[case.town])
-        numbers = [*case.lines.tolist(), *case.destinations.tolist()]
-        return [
-            Truth("revenue_share", "pbx_hacking", numbers=numbers, home_force=force, note={"role": "victim"})
-        ]
+        note = {"role": "victim", **told(case.phases, case.destinations, world)}
+        return [Truth("revenue_share", "pbx_hacking", numbers=case.numbers(), home_force=force, note=note)]
 
 
 def mechanisms(parameters: Parameters) -> list[Mechanism]:

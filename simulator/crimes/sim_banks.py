@@ -12,6 +12,7 @@ import numpy as np
 from simulator.arrays import DAY, SECOND, Ints
 from simulator.chance import lognormal
 from simulator.crimes.cases import Cases, Stage, Today, Truth, place_in_run
+from simulator.crimes.disruption import Disrupted, Phase, phases, shifted, told
 from simulator.crimes.prevalence import subscriptions
 from simulator.crimes.wangiri import reachable
 from simulator.diary import Mechanism
@@ -23,7 +24,7 @@ A: Final[Origin] = "assumed"
 
 
 @dataclass(frozen=True, slots=True)
-class SimBoxParameters:
+class SimBoxParameters(Disrupted):
     """One world's SIM boxes. Published findings: static place, disproportionate outgoing calls (Murynets et al. 2014)."""
 
     boxes_per_million_month: Annotated[float, Spread(1, 5, A, "subscriptions a month", "log")]
@@ -43,7 +44,7 @@ class SimBoxParameters:
 
 
 @dataclass(frozen=True, slots=True)
-class SmishingParameters:
+class SmishingParameters(Disrupted):
     """One world's fraud text farms."""
 
     farms_per_million_month: Annotated[float, Spread(1.5, 7, A, "subscriptions a month", "log")]
@@ -66,6 +67,8 @@ class Slot:
     phone: int
     since: float
     until: float
+    phase: int
+    cells: Ints
 
 
 @dataclass(slots=True)
@@ -75,16 +78,23 @@ class Bank:
     id: str
     since: float
     until: float
+    phases: list[Phase]
     slots: list[Slot]
-    cells: Ints
     town: int
     humanlike: bool
     sequential: bool
+
+    def by_phase(self) -> list[list[int]]:
+        """The SIMs of each phase."""
+        return [
+            [slot.phone for slot in self.slots if slot.phase == number] for number in range(len(self.phases))
+        ]
 
 
 def _bank(
     stage: Stage[SimBoxParameters] | Stage[SmishingParameters],
     rng: np.random.Generator,
+    name: str,
     id: str,
     *,
     days: float,
@@ -95,21 +105,42 @@ def _bank(
 ) -> Bank:
     since, until = place_in_run(rng, stage.days, float(lognormal(rng, days, 0.4, 1)[0]))
     town = stage.town(rng)
-    cells = np.asarray([stage.cell(rng, town) for _ in range(3 if moved else 1)])
-    width = max(2, round(at_once * float(np.exp(0.4 * rng.standard_normal()))))
+    goes = phases(stage.world.seed, stage.p, name, id, since, until)
+    width = 0.0
+    slots: list[Slot] = []
+    place = town
+    for number, phase in enumerate(goes):
+        place = stage.town(rng) if phase.elsewhere else place
+        cells = np.asarray([stage.cell(rng, place) for _ in range(3 if moved else 1)])
+        width = width or at_once * float(np.exp(0.4 * rng.standard_normal()))
+        slots += _slots(stage, rng, phase, number, cells, max(2, round(width)), per_handset, sim_days)
+    return Bank(id, since, goes[-1].until, goes, slots, town, False, False)
+
+
+def _slots(
+    stage: Stage[SimBoxParameters] | Stage[SmishingParameters],
+    rng: np.random.Generator,
+    phase: Phase,
+    number: int,
+    cells: Ints,
+    width: int,
+    per_handset: float,
+    sim_days: float,
+) -> list[Slot]:
+    """The SIMs of a phase, one after another in each place of the bank; new handsets too after a block."""
     handsets = [stage.cast.handset(rng, smart=False) for _ in range(max(1, round(width / per_handset)))]
     slots: list[Slot] = []
     for place in range(width):
-        at = max(since, -1.0)
-        while at < min(until, stage.days):
-            end = min(at + float(lognormal(rng, sim_days, 0.6, 1)[0]), until)
+        at = max(phase.since, -1.0)
+        while at < min(phase.until, stage.days):
+            end = min(at + float(lognormal(rng, sim_days, 0.6, 1)[0]), phase.until)
             handset = handsets[place % len(handsets)]
             phone = stage.cast.phone(
                 rng, day=at, age_days=float(rng.uniform(0, 2)), cell=int(cells[0]), handset=handset
             )
-            slots.append(Slot(phone, at, end))
+            slots.append(Slot(phone, at, end, number, cells))
             at = end
-    return Bank(id, since, until, slots, cells, town, False, False)
+    return slots
 
 
 def _people(rng: np.random.Generator, world: World, n: int) -> Ints:
@@ -133,7 +164,7 @@ class SimBox(Cases[SimBoxParameters, Bank]):
     def make(self, stage: Stage[SimBoxParameters], rng: np.random.Generator, id: str) -> Bank | None:
         """A box and the SIMs that go through it."""
         p = stage.p
-        bank = _bank(stage, rng, id, days=p.days, at_once=p.sims_at_once, per_handset=p.sims_per_handset,
+        bank = _bank(stage, rng, self.name, id, days=p.days, at_once=p.sims_at_once, per_handset=p.sims_per_handset,
                      sim_days=p.sim_days, moved=bool(rng.random() < p.moved_share))  # fmt: skip
         bank.humanlike = bool(rng.random() < p.humanlike_share)
         return bank
@@ -141,16 +172,16 @@ class SimBox(Cases[SimBoxParameters, Bank]):
     def tell(self, case: Bank, today: Today) -> None:
         """Many calls out to numbers never called before, hardly any in."""
         rng, p, world = today.rng, self.p, today.world
-        cell = int(case.cells[today.day % len(case.cells)])
         for slot in case.slots:
             since, until = today.within(slot.since, slot.until)
             if since >= until:
                 continue
-            n = int(rng.poisson(p.calls_per_sim_day * (until - since)))
+            cell, phase = int(slot.cells[today.day % len(slot.cells)]), case.phases[slot.phase]
+            n = int(rng.poisson(p.calls_per_sim_day * phase.rate * (until - since)))
             to = _people(rng, world, n)
             at = np.sort(today.time(since) + (rng.random(len(to)) * (until - since) * DAY).astype(np.int64))
             if case.humanlike:
-                awake = (at - today.midnight) % DAY > DAY / 3.2
+                awake = (at - today.midnight) % DAY > DAY / 24 * (7.5 + max(phase.hours, -7.5))
                 to, at = to[awake], at[awake]
             taken = rng.random(len(to)) < p.answered_share
             length = np.maximum(lognormal(rng, p.call_seconds, 0.9, len(to)), 3).astype(np.int64)
@@ -176,6 +207,7 @@ class SimBox(Cases[SimBoxParameters, Bank]):
             )
             if case.humanlike:
                 few = today.hours(9, 21, int(rng.poisson(3)))
+                few = few[(few >= today.time(since)) & (few < today.time(until))]
                 others = _people(rng, world, len(few))
                 today.pages.say(
                     "texts",
@@ -191,9 +223,11 @@ class SimBox(Cases[SimBoxParameters, Bank]):
         """Every SIM that went through the box."""
         force = int(world.geography.town_force[case.town])
         numbers = [slot.phone for slot in case.slots]
-        return [
-            Truth("sim_box", "sim_box", numbers=numbers, home_force=force, note={"humanlike": case.humanlike})
-        ]
+        note = {
+            "humanlike": case.humanlike,
+            **told(case.phases, case.by_phase(), world, hours=case.humanlike, place=True),
+        }
+        return [Truth("sim_box", "sim_box", numbers=numbers, home_force=force, note=note)]
 
 
 class SmishingFarm(Cases[SmishingParameters, Bank]):
@@ -211,7 +245,7 @@ class SmishingFarm(Cases[SmishingParameters, Bank]):
     def make(self, stage: Stage[SmishingParameters], rng: np.random.Generator, id: str) -> Bank | None:
         """A farm and its SIMs."""
         p = stage.p
-        bank = _bank(stage, rng, id, days=p.days, at_once=p.sims_at_once, per_handset=p.sims_per_handset,
+        bank = _bank(stage, rng, self.name, id, days=p.days, at_once=p.sims_at_once, per_handset=p.sims_per_handset,
                      sim_days=p.sim_hours / 24, moved=False)  # fmt: skip
         bank.sequential = bool(rng.random() < p.sequential_share)
         bank.humanlike = bool(rng.random() < p.day_only_share)
@@ -220,12 +254,12 @@ class SmishingFarm(Cases[SmishingParameters, Bank]):
     def tell(self, case: Bank, today: Today) -> None:
         """Each SIM sends until it is blocked; nearly nobody answers."""
         rng, p, world = today.rng, self.p, today.world
-        cell = int(case.cells[0])
         for slot in case.slots:
             since, until = today.within(slot.since, slot.until)
             if since >= until:
                 continue
-            n = min(int(rng.poisson(p.texts_per_sim_hour * 24 * (until - since) * 0.4)), 6_000)
+            cell, phase = int(slot.cells[0]), case.phases[slot.phase]
+            n = min(int(rng.poisson(p.texts_per_sim_hour * phase.rate * 24 * (until - since) * 0.4)), 6_000)
             if case.sequential:
                 first = int(rng.integers(0, max(world.native_phones - n, 1)))
                 to = np.arange(first, min(first + n, world.native_phones))
@@ -235,7 +269,8 @@ class SmishingFarm(Cases[SmishingParameters, Bank]):
             at = np.sort(today.time(since) + (rng.random(len(to)) * (until - since) * DAY).astype(np.int64))
             if case.humanlike:
                 hour = (at - today.midnight) / DAY * 24
-                awake = (hour > 8) & (hour < 21)
+                low, high = shifted(8, 21, phase)
+                awake = (hour > low) & (hour < high)
                 to, at = to[awake], at[awake]
             today.pages.say("texts", case.id, sender=slot.phone, recipients=to, times=at, sender_cell=cell)
             answer = rng.random(len(to)) < p.reply_share
@@ -248,15 +283,11 @@ class SmishingFarm(Cases[SmishingParameters, Bank]):
         """Every SIM of the farm."""
         force = int(world.geography.town_force[case.town])
         numbers = [slot.phone for slot in case.slots]
-        return [
-            Truth(
-                "smishing",
-                "smishing_farm",
-                numbers=numbers,
-                home_force=force,
-                note={"sequential": case.sequential},
-            )
-        ]
+        note = {
+            "sequential": case.sequential,
+            **told(case.phases, case.by_phase(), world, hours=case.humanlike, place=True),
+        }
+        return [Truth("smishing", "smishing_farm", numbers=numbers, home_force=force, note=note)]
 
 
 def mechanisms(parameters: Parameters) -> list[Mechanism]:

@@ -8,6 +8,7 @@ import numpy as np
 from simulator.arrays import MINUTE, SECOND, Flags, Ints
 from simulator.chance import lognormal
 from simulator.crimes.cases import Cases, Stage, Today, Truth, place_in_run
+from simulator.crimes.disruption import Disrupted, Phase, phases, shifted, told
 from simulator.crimes.prevalence import subscriptions
 from simulator.diary import Mechanism
 from simulator.parameters import Parameters
@@ -18,7 +19,7 @@ A: Final[Origin] = "assumed"
 
 
 @dataclass(frozen=True, slots=True)
-class WangiriParameters:
+class WangiriParameters(Disrupted):
     """One world's one-ring campaigns. The mechanism is described by CEPT; no volumes are published."""
 
     campaigns_per_million_month: Annotated[float, Spread(1, 6, A, "subscriptions a month", "log")]
@@ -39,7 +40,9 @@ class Campaign:
     id: str
     since: float
     until: float
-    numbers: Ints
+    phases: list[Phase]
+    numbers: list[Ints]
+    """Of each phase."""
     home: bool
     rate: float
     hours: tuple[float, float]
@@ -64,30 +67,34 @@ class Wangiri(Cases[WangiriParameters, Campaign]):
         since, until = place_in_run(rng, stage.days, p.days * float(np.exp(0.4 * rng.standard_normal())))
         home, town = bool(rng.random() < p.from_home_share), stage.town(rng)
         count = max(2, round(p.numbers * float(np.exp(0.4 * rng.standard_normal()))))
-        if home:
-            cell = stage.cell(rng, town)
-            shared = [stage.cast.handset(rng, smart=False) for _ in range(max(1, count // 8))]
-            numbers = [
-                stage.cast.phone(rng, day=since, age_days=1, cell=cell, handset=shared[i % len(shared)])
-                for i in range(count)
-            ]
-        else:
-            numbers = [stage.cast.foreign(text) for text in run_of_numbers(rng, count)]
+        goes = phases(stage.world.seed, p, self.name, id, since, until)
+        first = _numbers(stage, rng, town, count, since, home=home)
         low = float(rng.choice([0.0, 8.0, 18.0]))
         rate = float(p.rings_per_number_hour * np.exp(0.4 * rng.standard_normal()))
-        return Campaign(
-            id, since, until, np.asarray(numbers), home, rate, (low, low + float(rng.uniform(3, 6))), town
-        )
+        hours = (low, low + float(rng.uniform(3, 6)))
+        numbers = [first]
+        for phase in goes[1:]:
+            place = stage.town(rng) if phase.elsewhere else town
+            numbers.append(_numbers(stage, rng, place, count, phase.since, home=home))
+        return Campaign(id, since, goes[-1].until, goes, numbers, home, rate, hours, town)
 
     def tell(self, case: Campaign, today: Today) -> None:
         """Rings in the hours of the campaign, and those who call back."""
+        for phase, numbers in zip(case.phases, case.numbers, strict=True):
+            since, until = today.within(phase.since, phase.until)
+            if since < until:
+                self._ring(case, today, phase, numbers, since, until)
+
+    def _ring(
+        self, case: Campaign, today: Today, phase: Phase, numbers: Ints, since: float, until: float
+    ) -> None:
         rng, p, world = today.rng, self.p, today.world
-        since, until = today.within(case.since, case.until)
-        low, high = max(case.hours[0], (since - today.day) * 24), min(case.hours[1], (until - today.day) * 24)
+        hours = shifted(*case.hours, phase)
+        low, high = max(hours[0], (since - today.day) * 24), min(hours[1], (until - today.day) * 24)
         if low >= high:
             low, high = (since - today.day) * 24, min((until - today.day) * 24, (since - today.day) * 24 + 1)
-        per_number = np.minimum(rng.poisson(case.rate * (high - low), len(case.numbers)), 4_000)
-        caller = np.repeat(case.numbers, per_number)
+        per_number = np.minimum(rng.poisson(case.rate * phase.rate * (high - low), len(numbers)), 4_000)
+        caller = np.repeat(numbers, per_number)
         people = rng.integers(0, world.native_phones, len(caller))
         reached = people[reachable(world, people)]
         caller = caller[reachable(world, people)]
@@ -101,22 +108,41 @@ class Wangiri(Cases[WangiriParameters, Campaign]):
         n = int(back.sum())
         delay = (lognormal(rng, p.callback_minutes, 1.0, n) * MINUTE).astype(np.int64) + 5 * SECOND
         length = np.maximum(lognormal(rng, p.callback_seconds, 0.8, n), 4).astype(np.int64)
+        returned = at[back] + delay
+        open_still = returned < today.time(phase.until) if phase.ended == "blocked" else np.ones(n, np.bool_)
         today.pages.say(
-            "call", case.id, caller=reached[back], callee=caller[back], start=at[back] + delay, seconds=length
-        )
+            "call", case.id, caller=reached[back], callee=caller[back], start=returned,
+            seconds=length * open_still, answered=open_still,
+        )  # fmt: skip
 
     def truths(self, case: Campaign, world: World) -> list[Truth]:
         """The numbers shown."""
         force = int(world.geography.town_force[case.town]) if case.home else 0
-        return [
-            Truth(
-                "wangiri",
-                "wangiri",
-                numbers=case.numbers.tolist(),
-                home_force=force,
-                note={"home_sims": case.home},
-            )
+        note = {"home_sims": case.home, **told(case.phases, case.numbers, world, hours=True, place=case.home)}
+        numbers = np.concatenate(case.numbers).tolist()
+        return [Truth("wangiri", "wangiri", numbers=numbers, home_force=force, note=note)]
+
+
+def _numbers(
+    stage: Stage[WangiriParameters],
+    rng: np.random.Generator,
+    town: int,
+    count: int,
+    day: float,
+    *,
+    home: bool,
+) -> Ints:
+    """What a phase rings from: SIMs in a few handsets at one place, or a foreign range."""
+    if not home:
+        return np.asarray([stage.cast.foreign(text) for text in run_of_numbers(rng, count)])
+    cell = stage.cell(rng, town)
+    shared = [stage.cast.handset(rng, smart=False) for _ in range(max(1, count // 8))]
+    return np.asarray(
+        [
+            stage.cast.phone(rng, day=day, age_days=1, cell=cell, handset=shared[i % len(shared)])
+            for i in range(count)
         ]
+    )
 
 
 def reachable(world: World, phones: Ints) -> Flags:
