@@ -3,7 +3,7 @@
 from dataclasses import fields
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
@@ -52,13 +52,14 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pl.DataFrame]:
     return told(tmp_path_factory.mktemp("small"), SMALL)
 
 
-def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("format", ["ndjson", "parquet"])
+def test_the_same_seed_gives_the_same_bytes(format: Literal["ndjson", "parquet"], tmp_path: Path) -> None:
     for name in ("a", "b"):
-        simulate(400, 3, 8, START, tmp_path / name, scenario=SMALL)
-    for path in sorted((tmp_path / "a").rglob("*.ndjson")):
+        simulate(400, 3, 8, START, tmp_path / name, format=format, scenario=SMALL)
+    for path in sorted(file for file in (tmp_path / "a").rglob("*") if file.is_file()):
         other = tmp_path / "b" / path.relative_to(tmp_path / "a")
         assert path.read_bytes() == other.read_bytes()
-    assert (tmp_path / "a" / "telecoms.ndjson").stat().st_size > 0
+    assert (tmp_path / "a" / f"telecoms.{format}").stat().st_size > 0
 
 
 def test_switching_another_crime_on_leaves_the_others_records_as_they_were(
