@@ -2,6 +2,7 @@
 
 import features.access
 import features.accounts
+import features.customers
 import features.numbers
 import features.payees
 import features.things  # noqa: F401 - importing the declarations fills the catalogue

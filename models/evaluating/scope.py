@@ -10,6 +10,9 @@ from models.evaluating.truth import Row
 WORDS: Final[Mapping[str, tuple[str, ...]]] = {
     "deal_line": ("line",),
     "line_reemergence": ("line",),
+    "line_handset": ("line",),
+    "line_money": ("line",),
+    "missing_child": ("runner",),
     "mule": ("mule_network",),
     "mule_account": ("mule_network",),
     "app_fraud": ("app_case",),
