@@ -5,9 +5,16 @@ page and the wording of reasons. Definitions that make the answers exact:
 
 * A window `within` at resolution `every` is the `within / every` most recent aligned buckets of event time,
   the bucket of now included. "Now" is the entity's clock: the latest event time it has seen.
-* `count`, `total`, `mean`, `largest`, `smallest`, `distinct`, `returning`, `replies`, `bursts`, `known`, `age` and
-  `usual_place` include the event being read; `since`, `novelty`, `pair_age`, `deviation` and `usual_hour` tell what
-  was known before it. All but `since` of these five are absent (NaN) on events outside their selection.
+* `count`, `total`, `mean`, `spread`, `largest`, `smallest`, `distinct`, `returning`, `replies`, `bursts`, `known`,
+  `listed`, `age`, `usual_place`, `away_km`, `journeys` and `nights_away` include the event being read; `since`,
+  `novelty`, `pair_age`, `pair_count`, `pair_total`, `pair_since`, `deviation` and `usual_hour` tell what was known
+  before it. All but `since` of these eight, and `away_km`, are absent (NaN) on events outside their selection.
+* A pair is what the entity and one other share, within one selection and field. It is forgotten when it has not been
+  seen for its lifetime, and what is counted of it begins again.
+* The **usual night place** of an entity, within one selection, is the commonest of a few remembered squares of a tenth
+  of a degree (11 km by 7) in which its events of the night (22:00 to 06:00 UTC) lie; a square counts once a night. It
+  is known after three such nights. Distances are from its middle, along a great circle, so they are good to 7 km.
+  Events without coordinates tell nothing of journeys: the middle of a force's area would be tens of kilometres out.
 * `since_last` as a value or in a condition is the time from the latest such event to this one; absent when there was
   none, and on a late event that lies before it.
 * A late event goes into its own bucket while that is still held; one that is too late is counted as late.
@@ -212,6 +219,23 @@ class Events:
         """The smallest value in the window; absent when there was none."""
         return self._add("min", name, words, unit, within=within, every=every, value=value)
 
+    def spread(
+        self,
+        name: str,
+        *,
+        within: str,
+        every: str,
+        words: str,
+        value: Value = AMOUNT,
+        unit: str = "share of mean",
+    ) -> Feature:
+        """How unequal a value is over the window: standard deviation over mean (coefficient of variation).
+
+        0 when all are alike (to a hundred-thousandth); absent with fewer than two, or a mean of nothing beside them. Over gaps
+        with `value=since_last(events)`.
+        """
+        return self._add("spread", name, words, unit, within=within, every=every, value=value)
+
     def since(self, name: str, *, words: str, unit: str = "seconds") -> Feature:
         """Seconds since the last such event before this one; absent when there was none."""
         return self._add("since", name, words, unit)
@@ -219,6 +243,16 @@ class Events:
     def known(self, name: str, value: Value, *, words: str, unit: str = "") -> Feature:
         """The latest known value of something the records say of the entity."""
         return self._add("known", name, words, unit, value=value)
+
+    last_known = known
+
+    def listed(self, name: str, *, words: str) -> Feature:
+        """1 while the latest row of a list (a watch row, a link) still holds at the entity's clock, else 0."""
+        return self._add("listed", name, words, "", value=UNTIL)
+
+    def happening(self, name: str, *, words: str) -> Feature:
+        """1 when the event being read is one of these, else 0."""
+        return self._add("happening", name, words, "")
 
     def age(self, name: str, value: Value, *, words: str, unit: str = "days") -> Feature:
         """Days since a date the records say of the entity (an opening, an activation)."""
@@ -245,6 +279,40 @@ class Events:
     def pair_age(self, name: str, field: str, *, words: str, unit: str = "days") -> Feature:
         """Days since this pair was first seen; 0 when it is new."""
         return self._add("pair_age", name, words, unit, field=_field(field))
+
+    def pair_count(self, name: str, field: str, *, words: str, unit: str = "") -> Feature:
+        """How many events this pair had before this one, up to 65,535; 0 when it is new."""
+        return self._add("pair_count", name, words, unit, field=_field(field))
+
+    def pair_total(
+        self, name: str, field: str, *, words: str, value: Value = AMOUNT, unit: str = "pence"
+    ) -> Feature:
+        """The sum of a value over this pair's events before this one; 0 when it is new."""
+        return self._add("pair_total", name, words, unit, field=_field(field), value=value)
+
+    def pair_since(self, name: str, field: str, *, words: str, unit: str = "seconds") -> Feature:
+        """Seconds from this pair's latest event to this one, 0 for one that came late; absent when it is new."""
+        return self._add("pair_since", name, words, unit, field=_field(field))
+
+    def away_km(self, name: str, *, words: str, unit: str = "km") -> Feature:
+        """How far this event is from the usual night place; absent when either is not known."""
+        return self._add("away_km", name, words, unit)
+
+    def journeys(self, name: str, *, at_least_km: float, within: str, every: str, words: str) -> Feature:
+        """How many times it came back, to within half of `at_least_km`, after it had been that far away.
+
+        Counted at the event that shows it back. Events earlier than the latest with coordinates are left out.
+        """
+        return self._add("journeys", name, words, "", at_least=at_least_km, within=within, every=every)
+
+    def nights_away(self, name: str, *, at_least_km: float, within: str, every: str, words: str) -> Feature:
+        """In how many nights it was seen that far from its usual night place.
+
+        Counted at the night's first such event; of an earlier night than the latest counted, not at all.
+        """
+        return self._add(
+            "nights_away", name, words, "nights", at_least=at_least_km, within=within, every=every
+        )
 
     def deviation(
         self, name: str, *, words: str, value: Value = AMOUNT, log: bool = True, alpha: float = 0.05

@@ -14,17 +14,28 @@ from events.kernels import njit
 from features.prefetch import fetch
 from features.program import (
     AGE,
+    AWAY_KM,
+    BEFORE_READS,
     BURSTS,
     DEVIATION,
     DISTINCT,
+    ENOUGH_NIGHTS,
+    HAPPENING,
     HEADER,
     HOUR_BINS,
     HOURS,
+    JOURNEYS,
     KNOWN,
     LAST,
+    LISTED,
     MEAN,
+    NIGHTS,
+    NIGHTS_AWAY,
     NOVELTY,
     PAIR_AGE,
+    PAIR_COUNT,
+    PAIR_SINCE,
+    PAIR_TOTAL,
     PAST,
     PLACE,
     PLACE_SHARE,
@@ -37,7 +48,7 @@ from features.program import (
     RING_MIN,
     RING_SUM,
     SINCE,
-    USUAL_HOUR,
+    SPREAD,
     V_AGE,
     V_BALANCE,
     V_BORN,
@@ -67,12 +78,14 @@ PAIR = np.dtype(
         ("first", "i8"),
         ("last", "i8"),
         ("replied", "i8"),
+        ("total", "f8"),
         ("slot", "i4"),  # -1: free
-        ("relation", "i2"),
-        ("returned", "i2"),
+        ("count", "u2"),
+        ("relation", "u1"),
+        ("returned", "u1"),
     ]
 )
-"""What is remembered of one pair: 40 bytes."""
+"""What is remembered of one pair: 48 bytes."""
 
 _PAIR_BYTES = PAIR.itemsize
 _LINE = 64
@@ -87,6 +100,13 @@ _PEEK = int(Role.PEEK)
 _LISTS = (int(Kind.LINK), int(Kind.WATCH))
 _ID_BITS = (1 << 52) - 1
 _NEVER = -1
+_MOST_COUNTED = 65_535
+_NIGHT_FROM_MIDNIGHT = 2 * _HOUR_US  # a night is from 22:00 to 06:00 UTC
+_NIGHT_US = 8 * _HOUR_US
+_SQUARES_A_DEGREE = 10.0
+_SQUARES_ROUND = 3_601  # squares of longitude, with those at either end of it
+_EARTH_KM = 6_371.0
+_ALIKE = 1e-10  # of the squared mean: a spread below a hundred-thousandth may be rounding
 _ENOUGH_PAST = 5.0  # a deviation needs a past: fewer events than this tell nothing of what is usual
 _SD_FLOOR = (
     0.05  # of the value, or of its logarithm: a past without any spread must not make small changes enormous
@@ -259,6 +279,15 @@ def _window_extreme(state, s, base, buckets, window, now, sign):  # type: ignore
 
 
 @njit(cache=True, inline="always")
+def _spread_of(mean, square):  # type: ignore[no-untyped-def]
+    """Standard deviation over mean, from the mean and the mean square."""
+    if mean * mean <= _ALIKE * square:
+        return np.nan
+    spread = square - mean * mean
+    return math.sqrt(spread) / abs(mean) if spread > _ALIKE * mean * mean else 0.0
+
+
+@njit(cache=True, inline="always")
 def _take_place(state, s, base, code):  # type: ignore[no-untyped-def]
     """Count a force among the few remembered (space-saving: the rarest gives way to a new one)."""
     rarest = 0
@@ -348,6 +377,56 @@ def _pair_field(row, field):  # type: ignore[no-untyped-def]
     return row.third_lo
 
 
+@njit(cache=True, inline="always")
+def _night_of(ts):  # type: ignore[no-untyped-def]
+    """Which night an event falls in, counted in days; -1 by day."""
+    since = ts + _NIGHT_FROM_MIDNIGHT
+    return since // _DAY_US if since % _DAY_US < _NIGHT_US else -1
+
+
+@njit(cache=True, inline="always")
+def _take_night(row, state, s, base, night):  # type: ignore[no-untyped-def]
+    """Count a square once a night among the few remembered: (square, nights, last night) each."""
+    y = math.floor((np.float64(row.lat) + 90.0) * _SQUARES_A_DEGREE)
+    square = y * _SQUARES_ROUND + math.floor((np.float64(row.lon) + 180.0) * _SQUARES_A_DEGREE) + 1.0
+    rarest = base
+    for k in range(base, base + 3 * PLACE_SLOTS, 3):
+        if state[s, k] == square:
+            if state[s, k + 2] != night:
+                state[s, k + 1] += 1.0
+                state[s, k + 2] = night
+            return
+        if state[s, k + 1] < state[s, rarest + 1]:
+            rarest = k
+    state[s, rarest] = square
+    state[s, rarest + 1] += 1.0
+    state[s, rarest + 2] = night
+
+
+@njit(cache=True)
+def kilometres(lat, lon, lat2, lon2):  # type: ignore[no-untyped-def]
+    """Along a great circle (haversine)."""
+    a, b = math.radians(lat), math.radians(lat2)
+    half = math.sin((b - a) / 2.0) ** 2
+    half += math.cos(a) * math.cos(b) * math.sin(math.radians(lon2 - lon) / 2.0) ** 2
+    return 2.0 * _EARTH_KM * math.asin(math.sqrt(min(1.0, half)))
+
+
+@njit(cache=True)
+def _away(lat, lon, state, s, base):  # type: ignore[no-untyped-def]
+    """How far from the middle of the usual night place's square; absent when either is not known."""
+    best = base
+    for k in range(base + 3, base + 3 * PLACE_SLOTS, 3):
+        if state[s, k + 1] > state[s, best + 1]:
+            best = k
+    if state[s, best + 1] < ENOUGH_NIGHTS or math.isnan(lat) or math.isnan(lon):
+        return np.nan
+    square = np.int64(state[s, best]) - 1
+    y = (square // _SQUARES_ROUND + 0.5) / _SQUARES_A_DEGREE - 90.0
+    x = (square % _SQUARES_ROUND + 0.5) / _SQUARES_A_DEGREE - 180.0
+    return kilometres(lat, lon, y, x)
+
+
 @njit(cache=True)
 def advance(  # type: ignore[no-untyped-def]
     rows, slots, x, state, pairs, used, selections, relations, cells, reads, out
@@ -388,19 +467,23 @@ def advance(  # type: ignore[no-untyped-def]
                 pairs[at].last = _NEVER
                 pairs[at].replied = _NEVER
                 pairs[at].returned = 0
+                pairs[at].count = 0
+                pairs[at].total = 0.0
                 used += 1
             elif pairs[at].last + rel.lifetime < clock:  # forgotten: as if never seen
                 pairs[at].first = row.ts
                 pairs[at].last = _NEVER
                 pairs[at].replied = _NEVER
                 pairs[at].returned = 0
+                pairs[at].count = 0
+                pairs[at].total = 0.0
             at_pair[r] = at
             old_last[r] = pairs[at].last
 
         for j in range(len(reads)):
             read = reads[j]
             code = read.code
-            if code > DEVIATION and code != USUAL_HOUR:
+            if code > BEFORE_READS:
                 continue
             value = np.nan
             if code == SINCE:
@@ -413,6 +496,15 @@ def advance(  # type: ignore[no-untyped-def]
             elif code == PAIR_AGE:
                 if at_pair[read.relation] >= 0:
                     value = max(0.0, (row.ts - pairs[at_pair[read.relation]].first) / _DAY_US)
+            elif code == PAIR_COUNT:
+                if at_pair[read.relation] >= 0:
+                    value = np.float64(pairs[at_pair[read.relation]].count)
+            elif code == PAIR_TOTAL:
+                if at_pair[read.relation] >= 0:
+                    value = pairs[at_pair[read.relation]].total
+            elif code == PAIR_SINCE:
+                if at_pair[read.relation] >= 0 and old_last[read.relation] != _NEVER:
+                    value = max(0.0, (row.ts - old_last[read.relation]) / 1e6)
             elif code == DEVIATION:
                 if (bits >> np.uint64(read.selection)) & np.uint64(1) != 0:
                     v = _logged(_value(row, read.source, read.arg, x, i, state, s), read.log)
@@ -441,7 +533,9 @@ def advance(  # type: ignore[no-untyped-def]
                     continue
                 b = row.ts // cell.every
                 if _open_bucket(state, s, base, cell.buckets, b, 0.0):
-                    state[s, base + 1 + b % cell.buckets] += v if cell.number == 0.0 else 1.0
+                    # by `number`: the value, how many there are, or their squares
+                    taken = v if cell.number == 0.0 else (1.0 if cell.number == 1.0 else v * v)
+                    state[s, base + 1 + b % cell.buckets] += taken
                 else:
                     late = True
             elif code == DISTINCT or code == RETURNING:
@@ -530,9 +624,50 @@ def advance(  # type: ignore[no-untyped-def]
                             late = True
                     state[s, base] = max(state[s, base], np.float64(row.ts))
 
+            elif code == NIGHTS:
+                night = _night_of(row.ts)
+                if night >= 0 and not (math.isnan(row.lat) or math.isnan(row.lon)):
+                    _take_night(row, state, s, base, np.float64(night))
+            elif code == JOURNEYS:
+                # layout: [when it went away, latest event with coordinates, head, buckets...]
+                km = _away(np.float64(row.lat), np.float64(row.lon), state, s, cell.watch)
+                if math.isnan(km) or row.ts < np.int64(state[s, base + 1]):
+                    continue
+                state[s, base + 1] = row.ts
+                if state[s, base] == 0.0:
+                    if km >= cell.number:
+                        state[s, base] = row.ts
+                elif km <= 0.5 * cell.number:
+                    state[s, base] = 0.0
+                    b = row.ts // cell.every
+                    if _open_bucket(state, s, base + 2, cell.buckets, b, 0.0):
+                        state[s, base + 3 + b % cell.buckets] += 1.0
+                    else:
+                        late = True
+            elif code == NIGHTS_AWAY:
+                # layout: [the latest night counted, head, buckets...]
+                night = _night_of(row.ts)
+                if night <= np.int64(state[s, base]):
+                    continue
+                if _away(np.float64(row.lat), np.float64(row.lon), state, s, cell.watch) >= cell.number:
+                    state[s, base] = night
+                    b = row.ts // cell.every
+                    if _open_bucket(state, s, base + 1, cell.buckets, b, 0.0):
+                        state[s, base + 2 + b % cell.buckets] += 1.0
+                    else:
+                        late = True
+
         for r in range(n_rel):
             if at_pair[r] >= 0:
-                pairs[at_pair[r]].last = max(pairs[at_pair[r]].last, row.ts)
+                at = at_pair[r]
+                pairs[at].last = max(pairs[at].last, row.ts)
+                if pairs[at].count < _MOST_COUNTED:
+                    pairs[at].count += 1
+                rel = relations[r]
+                if rel.source != V_ONE:
+                    v = _value(row, rel.source, rel.arg, x, i, state, s)
+                    if not math.isnan(v):
+                        pairs[at].total += v
         if row.role != _PEEK:
             state[s, 0] = clock
             state[s, 1] = max(state[s, 1], np.float64(row.recorded))
@@ -541,7 +676,7 @@ def advance(  # type: ignore[no-untyped-def]
         for j in range(len(reads)):
             read = reads[j]
             code = read.code
-            if code < WINDOW:
+            if code <= BEFORE_READS:
                 continue
             value = np.nan
             if code == WINDOW:
@@ -551,6 +686,20 @@ def advance(  # type: ignore[no-untyped-def]
                 n = _window_sum(state, s, read.base2, read.buckets2, read.window, now)
                 if n > 0.0:
                     value = _window_sum(state, s, read.base, read.buckets, read.window, now) / n
+            elif code == SPREAD:
+                now = clock // read.every
+                n = _window_sum(state, s, read.base2, read.buckets2, read.window, now)
+                if n >= 2.0:
+                    m = _window_sum(state, s, read.base, read.buckets, read.window, now) / n
+                    square = _window_sum(state, s, read.base3, read.buckets3, read.window, now) / n
+                    value = _spread_of(m, square)
+            elif code == LISTED:
+                value = 1.0 if state[s, read.base] > 0.0 and state[s, read.base + 1] >= clock else 0.0
+            elif code == HAPPENING:
+                value = 1.0 if (bits >> np.uint64(read.selection)) & np.uint64(1) != 0 else 0.0
+            elif code == AWAY_KM:
+                if (bits >> np.uint64(read.selection)) & np.uint64(1) != 0:
+                    value = _away(np.float64(row.lat), np.float64(row.lon), state, s, read.base)
             elif code == RATIO:
                 top = out[i, read.base] if read.base >= 0 else x[i, -1 - read.base]
                 bottom = out[i, read.base2] if read.base2 >= 0 else x[i, -1 - read.base2]

@@ -35,7 +35,15 @@ SELECTION: Final = np.dtype(
         ("bound", "f8"),
     ]
 )
-RELATION: Final = np.dtype([("selection", "i4"), ("field", "i4"), ("lifetime", "i8")])
+RELATION: Final = np.dtype(
+    [
+        ("selection", "i4"),
+        ("field", "i4"),
+        ("lifetime", "i8"),
+        ("source", "i4"),  # what is summed of the pair
+        ("arg", "i4"),
+    ]
+)
 CELL: Final = np.dtype(
     [
         ("code", "i4"),
@@ -49,7 +57,7 @@ CELL: Final = np.dtype(
         ("log", "i4"),
         ("gap", "i8"),
         ("number", "f8"),
-        ("watch", "i4"),  # bursts: base of the watched ring
+        ("watch", "i4"),  # bursts: base of the watched ring; journeys: of the nights
         ("watch_buckets", "i4"),
         ("watch_window", "i4"),
         ("watch_every", "i8"),
@@ -60,8 +68,10 @@ READ: Final = np.dtype(
         ("code", "i4"),
         ("base", "i4"),
         ("base2", "i4"),
+        ("base3", "i4"),
         ("buckets", "i4"),
         ("buckets2", "i4"),
+        ("buckets3", "i4"),
         ("window", "i4"),
         ("every", "i8"),
         ("selection", "i4"),
@@ -76,10 +86,12 @@ READ: Final = np.dtype(
 RING_SUM, RING_MAX, RING_MIN, LAST, KNOWN, PAST, HOURS, PLACES, DISTINCT, RETURNING, REPLIES, BURSTS = range(
     1, 13
 )
+NIGHTS, JOURNEYS, NIGHTS_AWAY = range(13, 16)
 # Reads; those up to BEFORE_READS tell what was known before the event
-SINCE, NOVELTY, PAIR_AGE, DEVIATION, USUAL_HOUR = range(1, 6)
-BEFORE_READS: Final = 5
-WINDOW, WINDOW_MAX, WINDOW_MIN, MEAN, VALUE, AGE, RATIO, PLACE, PLACE_SHARE, DISTANCE = range(6, 16)
+SINCE, NOVELTY, PAIR_AGE, PAIR_COUNT, PAIR_TOTAL, PAIR_SINCE, DEVIATION, USUAL_HOUR = range(1, 9)
+BEFORE_READS: Final = 8
+WINDOW, WINDOW_MAX, WINDOW_MIN, MEAN, SPREAD, VALUE, AGE, LISTED, RATIO, PLACE, PLACE_SHARE = range(9, 20)
+HAPPENING, AWAY_KM = range(20, 22)
 
 # Values
 V_ONE, V_VALUE, V_BALANCE, V_BORN, V_HOME, V_FORCE, V_AGE, V_PREPAID, V_SINCE, V_OTHER = range(10)
@@ -113,6 +125,13 @@ MOST_SELECTIONS: Final = 64
 HOUR_BINS: Final = 8
 PLACE_SLOTS: Final = 4
 """Forces remembered of one entity at a time; a fifth takes the place of the rarest (space-saving counts)."""
+ENOUGH_NIGHTS: Final = 3.0
+"""A usual night place is known after so many nights in it."""
+
+# What cells keep ahead of their ring, and how what a ring of sums takes of a value is marked
+_AHEAD: Final = {BURSTS: 1, JOURNEYS: 2, NIGHTS_AWAY: 1}
+_TIMES: Final = 1.0
+_SQUARES: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -147,6 +166,7 @@ class _Compiler:
         self.selections: list[tuple[object, ...]] = []
         self.selection_index: dict[Selection, int] = {}
         self.relations: list[tuple[int, int, int]] = []
+        self.sums: dict[int, tuple[int, int]] = {}
         self.keepers: list[dict[int, tuple[int, ...]]] = []
         self.cells: list[dict[str, object]] = []
         self.cell_index: dict[tuple[object, ...], int] = {}
@@ -265,18 +285,19 @@ class _Compiler:
             cell["base"] = self.width
             self.width += int(str(cell["size"]))
         for cell in self.cells:
-            if cell["code"] == BURSTS:
+            if cell["code"] in _AHEAD:
                 watched = self.cells[int(str(cell["watch"]))]
                 cell["watch"], cell["watch_buckets"] = watched["base"], watched["buckets"]
         reads = [self._placed(read) for read in self.reads]
         self._since_places()
+        relations = [(*row, *self.sums.get(i, (V_ONE, 0))) for i, row in enumerate(self.relations)]
         return Program(
             self.entity,
             self.second_pass,
             tuple(f.name for f in self.features),
             self.width,
             np.array(self.selections, dtype=SELECTION) if self.selections else np.zeros(0, SELECTION),
-            np.array(self.relations, dtype=RELATION) if self.relations else np.zeros(0, RELATION),
+            np.array(relations, dtype=RELATION) if relations else np.zeros(0, RELATION),
             # the time of the last event changes after all that may look at it as it was before this one
             _records(CELL, sorted(self.cells, key=lambda cell: cell["code"] == LAST)),
             _records(READ, reads),
@@ -285,13 +306,11 @@ class _Compiler:
     def _placed(self, read: dict[str, int]) -> dict[str, object]:
         """A read with its cells' places, known only once every cell is."""
         placed: dict[str, object] = dict(read)
-        for name, buckets in (("cell", "buckets"), ("cell2", "buckets2")):
-            if name in read:
-                cell = self.cells[read[name]]
-                # a burst cell keeps the time of the last burst before its ring
-                ahead = 1 if cell["code"] == BURSTS else 0
-                placed["base" if name == "cell" else "base2"] = int(str(cell["base"])) + ahead
-                placed[buckets] = cell["buckets"]
+        for n in ("", "2", "3"):
+            if f"cell{n}" in read:
+                cell = self.cells[read[f"cell{n}"]]
+                placed[f"base{n}"] = int(str(cell["base"])) + _AHEAD.get(int(str(cell["code"])), 0)
+                placed[f"buckets{n}"] = cell["buckets"]
         if read.get("source") == V_SINCE:
             placed["arg"] = self.cells[read["arg"]]["base"]
         return placed
@@ -301,6 +320,9 @@ class _Compiler:
         for cell in self.cells:
             if cell.get("source") == V_SINCE:
                 cell["arg"] = self.cells[int(str(cell["arg"]))]["base"]
+        for i, (source, arg) in self.sums.items():
+            if source == V_SINCE:
+                self.sums[i] = (source, int(str(self.cells[arg]["base"])))
         self.selections = [
             (*row[:8], self.cells[int(str(row[8]))]["base"], row[9]) if row[6] and row[7] == V_SINCE else row
             for row in self.selections
@@ -322,8 +344,13 @@ class _Compiler:
         source, arg = self.value(feature.value)
         total = self.ring(RING_SUM, feature, source=source, arg=arg)
         # counts only events that have the value: a second ring with the same source, marked by `number`
-        count = self.ring(RING_SUM, feature, source=source, arg=arg, number=1.0)
+        count = self.ring(RING_SUM, feature, source=source, arg=arg, number=_TIMES)
         return self._window(feature, MEAN, total) | {"cell2": count}
+
+    def _spread(self, feature: Feature) -> dict[str, int]:
+        source, arg = self.value(feature.value)
+        squares = self.ring(RING_SUM, feature, source=source, arg=arg, number=_SQUARES)
+        return self._mean(feature) | {"code": SPREAD, "cell3": squares}
 
     def _max(self, feature: Feature) -> dict[str, int]:
         source, arg = self.value(feature.value)
@@ -347,6 +374,13 @@ class _Compiler:
 
     def _age(self, feature: Feature) -> dict[str, int]:
         return {"code": AGE, "cell": self._known_cell(feature)}
+
+    def _listed(self, feature: Feature) -> dict[str, int]:
+        return {"code": LISTED, "cell": self._known_cell(feature)}
+
+    def _happening(self, feature: Feature) -> dict[str, int]:
+        assert feature.selection is not None
+        return {"code": HAPPENING, "selection": self.selection(feature.selection)}
 
     def _distinct(self, feature: Feature) -> dict[str, int]:
         assert feature.selection is not None
@@ -394,6 +428,52 @@ class _Compiler:
 
     def _pair_age(self, feature: Feature) -> dict[str, int]:
         return self._novelty(feature) | {"code": PAIR_AGE}
+
+    def _pair_count(self, feature: Feature) -> dict[str, int]:
+        return self._novelty(feature) | {"code": PAIR_COUNT}
+
+    def _pair_since(self, feature: Feature) -> dict[str, int]:
+        return self._novelty(feature) | {"code": PAIR_SINCE}
+
+    def _pair_total(self, feature: Feature) -> dict[str, int]:
+        assert feature.selection is not None
+        summed = self.value(feature.value)
+        relation = self.relation(feature.selection, feature.field, PAIR_TOTAL, summed)
+        self.sums[relation] = summed
+        return {"code": PAIR_TOTAL, "relation": relation, "selection": self.selection(feature.selection)}
+
+    def nights(self, feature: Feature) -> int:
+        """Where the entity spends its nights, as the feature's selection tells."""
+        assert feature.selection is not None
+        return self.cell(3 * PLACE_SLOTS, code=NIGHTS, selection=self.selection(feature.selection))
+
+    def _away_km(self, feature: Feature) -> dict[str, int]:
+        assert feature.selection is not None
+        return {
+            "code": AWAY_KM,
+            "cell": self.nights(feature),
+            "selection": self.selection(feature.selection),
+        }
+
+    def travels(self, feature: Feature, code: int) -> dict[str, int]:
+        """A ring of what is counted of journeys."""
+        assert feature.selection is not None
+        cell = self.cell(
+            _AHEAD[code] + 1 + feature.buckets,
+            code=code,
+            selection=self.selection(feature.selection),
+            buckets=feature.buckets,
+            every=duration(feature.every),
+            number=feature.at_least,
+            watch=self.nights(feature),
+        )
+        return self._window(feature, WINDOW, cell)
+
+    def _journeys(self, feature: Feature) -> dict[str, int]:
+        return self.travels(feature, JOURNEYS)
+
+    def _nights_away(self, feature: Feature) -> dict[str, int]:
+        return self.travels(feature, NIGHTS_AWAY)
 
     def _deviation(self, feature: Feature) -> dict[str, int]:
         assert feature.selection is not None

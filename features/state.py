@@ -201,7 +201,7 @@ class EntityState:
             held, slots = held[by_place], slots[by_place]
             for array in (hi[slots], lo[slots]):
                 hasher.update(array.tobytes())
-            for name in ("relation", "other", "first", "last", "replied", "returned"):
+            for name in ("relation", "other", "first", "last", "replied", "returned", "count", "total"):
                 hasher.update(np.ascontiguousarray(held[name]).tobytes())
         hasher.update(str(self.late).encode())
         return hasher.hexdigest()

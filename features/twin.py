@@ -16,7 +16,7 @@ from features import declare, program, state
 from features.declare import Catalogue, Condition, Feature, Selection, Value, duration
 from features.errors import FeatureError
 from features.rows import Entity, Flag, Kind, Role, Rows
-from features.twin_passes import answers, commonest, past
+from features.twin_passes import answers, commonest, from_home, nights_out, past, trips
 from features.twin_windows import Clocks, Floats, Ints, Window
 
 ROWS_AT_A_TIME: Final = 1_000_000
@@ -27,6 +27,10 @@ _DAY_US: Final = 24 * _HOUR_US
 _ENOUGH_PAST: Final = 5
 _SD_FLOOR: Final = 0.05
 _ID_BITS: Final = (1 << 52) - 1
+_MOST_COUNTED: Final = 65_535.0
+_ALIKE: Final = 1e-10
+_TWO: Final = 2.0
+_SQUARE_ROOM: Final = 2.0**40
 
 _COLUMNS: Final = (
     "ts",
@@ -38,6 +42,8 @@ _COLUMNS: Final = (
     "sim_lo",
     "place_lo",
     "third_lo",
+    "lat",
+    "lon",
     "value",
     "balance",
     "born",
@@ -134,6 +140,12 @@ class _Pairs:
         self.life = life
         self.later = later
 
+    def so_far(self, values: Floats) -> Floats:
+        """The sum of some values of its events over each pair's life before each event."""
+        frame = pl.DataFrame({"life": self.life, "value": np.nan_to_num(values[self.at])})
+        before = pl.col("value").cum_sum().shift(1, fill_value=0.0).over("life")
+        return np.asarray(frame.select(before)["value"].to_numpy())
+
     def standing(self, among: Bools | None = None) -> tuple[Ints, Ints]:
         """Where each pair was last seen, and until when that held, in order of rows."""
         stands, until = self.stands, self.until
@@ -182,6 +194,7 @@ class _History:
         self.window = cache(self._window)
         self.pairs = cache(self._pairs)
         self.distinct = cache(self._distinct)
+        self.distances = cache(self._distances)
 
     def tell(self) -> pl.DataFrame:
         """Every feature at every row, with the row's number."""
@@ -306,6 +319,21 @@ class _History:
         at, values = self._events(feature)
         return -self._over(feature).largest(at, -values)
 
+    def _spread(self, feature: Feature) -> Floats:
+        at, values = self._events(feature)
+        window = self._over(feature)
+        number = window.total(at)
+        mean = _divided(window.total(at, values), number)
+        # squares as parts of the largest: whole sums have room for 63 bits, so for millions of events
+        largest = max(float(np.abs(values).max(initial=0.0)), 1.0)
+        square = _divided(window.total(at, (values / largest) ** 2 * _SQUARE_ROOM), number)
+        square *= largest * largest / _SQUARE_ROOM
+        spread = square - mean * mean
+        told = np.where(
+            spread > _ALIKE * mean * mean, _divided(np.sqrt(np.maximum(spread, 0.0)), np.abs(mean)), 0.0
+        )
+        return np.where((number >= _TWO) & (mean * mean > _ALIKE * square), told, np.nan)
+
     def _since(self, feature: Feature) -> Floats:
         last = self.last(_selection(feature))
         return np.where(last > 0, (self.reading - last) / 1e6, np.nan)
@@ -319,6 +347,12 @@ class _History:
 
     def _age(self, feature: Feature) -> Floats:
         return (self.reading - self._known(feature)) / _DAY_US
+
+    def _listed(self, feature: Feature) -> Floats:
+        return (self._known(feature) >= self.reading).astype(np.float64)
+
+    def _happening(self, feature: Feature) -> Floats:
+        return self.chosen(_selection(feature)).astype(np.float64)
 
     def _distinct(self, feature: Feature) -> Floats:
         at, until = self.pairs(_selection(feature), feature.field).standing()
@@ -340,6 +374,46 @@ class _History:
         told = np.full(self.rows, np.nan)
         told[pairs.at] = np.maximum(0.0, (pairs.ts - pairs.first) / _DAY_US)
         return told
+
+    def _of_pair(self, feature: Feature, values: Floats) -> Floats:
+        pairs = self.pairs(_selection(feature), feature.field)
+        told = np.full(self.rows, np.nan)
+        told[pairs.at] = pairs.so_far(values)
+        return told
+
+    def _pair_count(self, feature: Feature) -> Floats:
+        return np.minimum(self._of_pair(feature, np.ones(self.rows)), _MOST_COUNTED)
+
+    def _pair_total(self, feature: Feature) -> Floats:
+        return self._of_pair(feature, self.value(feature.value))
+
+    def _pair_since(self, feature: Feature) -> Floats:
+        pairs = self.pairs(_selection(feature), feature.field)
+        told = np.full(self.rows, np.nan)
+        told[pairs.at] = np.where(pairs.new, np.nan, np.maximum(0.0, (pairs.ts - pairs.before) / 1e6))
+        return told
+
+    def _distances(self, selection: Selection) -> tuple[Ints, Floats]:
+        """The rows of a selection, and how far each is from the usual night place."""
+        at = np.flatnonzero(self.chosen(selection))
+        lat, lon = (self.frame[name].to_numpy()[at].astype(np.float64) for name in ("lat", "lon"))
+        return at, from_home(
+            self.entity[at], self.ts[at], lat, lon, program.PLACE_SLOTS, program.ENOUGH_NIGHTS
+        )
+
+    def _away_km(self, feature: Feature) -> Floats:
+        at, km = self.distances(_selection(feature))
+        told = np.full(self.rows, np.nan)
+        told[at] = km
+        return told
+
+    def _journeys(self, feature: Feature) -> Floats:
+        at, km = self.distances(_selection(feature))
+        return self._over(feature).total(at[trips(self.entity[at], self.ts[at], km, feature.at_least)])
+
+    def _nights_away(self, feature: Feature) -> Floats:
+        at, km = self.distances(_selection(feature))
+        return self._over(feature).total(at[nights_out(self.entity[at], self.ts[at], km, feature.at_least)])
 
     def _replies(self, feature: Feature) -> Floats:
         assert feature.other is not None

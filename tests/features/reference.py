@@ -259,6 +259,111 @@ class History:
         pair = self.before(feature)
         return NAN if pair is None else max(0.0, (self.events[-1]["ts"] - pair[0]) / DAY)
 
+    def pair_before(self, feature: Any) -> list[int] | None:
+        """The events of this event's pair before it, since it was last forgotten; None when it makes no pair."""
+        at = len(self.events) - 1
+        if not self.meant(feature.selection, at) or party(self.events[at], feature.field) == 0:
+            return None
+        own: list[int] = []
+        for i in self.chosen(feature.selection):
+            if party(self.events[i], feature.field) != party(self.events[at], feature.field):
+                continue
+            if own and max(self.events[j]["ts"] for j in own) + self.pair_lifetime < self.clock(i):
+                own = []
+            own.append(i)
+        return own[:-1]
+
+    def pair_count(self, feature: Any) -> float:
+        own = self.pair_before(feature)
+        return NAN if own is None else len(own)
+
+    def pair_total(self, feature: Any) -> float:
+        own = self.pair_before(feature)
+        if own is None:
+            return NAN
+        values = [self.value(feature.value, i) for i in own]
+        return math.fsum(v for v in values if not math.isnan(v))
+
+    def pair_since(self, feature: Any) -> float:
+        own = self.pair_before(feature)
+        if not own:
+            return NAN
+        return max(0.0, (self.events[-1]["ts"] - max(self.events[i]["ts"] for i in own)) / SECOND)
+
+    def spread(self, feature: Any) -> float:
+        values = self.window_values(feature)
+        if len(values) < 2:
+            return NAN
+        mean = math.fsum(values) / len(values)
+        square = math.fsum(v * v for v in values) / len(values)
+        if mean * mean <= 1e-10 * square:
+            return NAN
+        told = math.sqrt(math.fsum((v - mean) ** 2 for v in values) / len(values)) / abs(mean)
+        return told if told > 1e-5 else 0.0
+
+    def listed(self, feature: Any) -> float:
+        return float(self.known(feature) >= self.clock(len(self.events) - 1))
+
+    def happening(self, feature: Any) -> float:
+        return float(self.meant(feature.selection, len(self.events) - 1))
+
+    def away_km(self, feature: Any) -> float:
+        at = len(self.events) - 1
+        return self.distance(feature, at) if self.meant(feature.selection, at) else NAN
+
+    def distance(self, feature: Any, at: int) -> float:
+        """Of an event of the selection, how far it was from where the nights up to it were spent."""
+        here = coordinates(self.events[at])
+        squares: list[dict[str, Any]] = []
+        for i in self.chosen(feature.selection):
+            where, night = coordinates(self.events[i]), night_of(self.events[i])
+            if i > at or where is None or night is None:
+                continue
+            square = tuple(math.floor(tenths) for tenths in ((where[0] + 90) * 10, (where[1] + 180) * 10))
+            found = [held for held in squares if held["square"] == square]
+            if found:
+                found[0]["nights"] += found[0]["latest"] != night
+                found[0]["latest"] = night
+            elif len(squares) < 4:
+                squares.append({"square": square, "nights": 1, "latest": night})
+            else:
+                rarest = min(squares, key=lambda held: held["nights"])
+                rarest["square"], rarest["latest"] = square, night
+                rarest["nights"] += 1
+        home = max(squares, key=lambda held: held["nights"], default=None)
+        if here is None or home is None or home["nights"] < 3:
+            return NAN
+        lat, lon = (
+            (place + 0.5) / 10 - least for place, least in zip(home["square"], (90, 180), strict=True)
+        )
+        return great_circle_km(here, (lat, lon))
+
+    def distances(self, feature: Any) -> list[tuple[int, float]]:
+        told = [(i, self.distance(feature, i)) for i in self.chosen(feature.selection)]
+        return [(i, km) for i, km in told if not math.isnan(km)]
+
+    def journeys(self, feature: Any) -> float:
+        away, latest, back = False, 0, []
+        for i, km in self.distances(feature):
+            if self.events[i]["ts"] < latest:
+                continue
+            latest = self.events[i]["ts"]
+            if km >= feature.at_least:
+                away = True
+            elif away and km <= feature.at_least / 2:
+                away = False
+                back.append(i)
+        return len(self.window(feature, back))
+
+    def nights_away(self, feature: Any) -> float:
+        latest, first = 0, []
+        for i, km in self.distances(feature):
+            night = night_of(self.events[i])
+            if night is not None and night > latest and km >= feature.at_least:
+                latest = night
+                first.append(i)
+        return len(self.window(feature, first))
+
     def deviation(self, feature: Any) -> float:
         at = len(self.events) - 1
         value = scaled(feature, self.value(feature.value, at))
@@ -352,6 +457,26 @@ def scaled(feature: Any, value: float) -> float:
 
 def hour_of_day(event: Event) -> int:
     return int(event["ts"] // HOUR % 24)
+
+
+def coordinates(event: Event) -> tuple[float, float] | None:
+    return None if math.isnan(event["lat"]) or math.isnan(event["lon"]) else (event["lat"], event["lon"])
+
+
+def night_of(event: Event) -> int | None:
+    """The day in which the night's morning lies; None by day (22:00 to 06:00 UTC is night)."""
+    if 6 <= hour_of_day(event) < 22:
+        return None
+    return int(event["ts"] // DAY) + (hour_of_day(event) >= 22)
+
+
+def great_circle_km(a: tuple[float, float], b: tuple[float, float]) -> float:
+    """The length of the straight line through the earth, bent back onto its surface."""
+    points = []
+    for lat, lon in (a, b):
+        up, round_ = math.radians(lat), math.radians(lon)
+        points.append((math.cos(up) * math.cos(round_), math.cos(up) * math.sin(round_), math.sin(up)))
+    return 2 * 6371.0 * math.asin(min(1.0, math.dist(*points) / 2))
 
 
 def party(event: Event, field: str) -> int:

@@ -63,7 +63,9 @@ def declare_all() -> Catalogue:
     moves = (Kind.FPS, Kind.CASH_DEPOSIT, Kind.CARD)
     received = account.events("received", words="in", roles=[Role.PAYEE], kinds=moves)
     sent = account.events("sent", words="out", roles=[Role.PAYER], kinds=moves, statuses=(1, 2))
-    anything = account.events("anything", words="any", roles=list(Role)[:15], kinds=tuple(Kind))
+    anything = account.events(
+        "anything", words="any", roles=list(Role)[:15], kinds=[kind for kind in Kind if kind != Kind.WATCH]
+    )
     nightly = account.events(
         "nightly",
         words="night",
@@ -123,8 +125,32 @@ def declare_all() -> Catalogue:
     large.known("prepaid", PREPAID, words="")
     received.known("last_sender", OTHER_ID, words="")
     anything.known("last_device", DEVICE_ID, words="")
-    anything.known("listed_until", UNTIL, words="")
     anything.distinct("thirds_24h", "third", within="24h", every="2h", words="")
+    received.pair_count("from_sender", "other", words="")
+    received.pair_total("sum_from_sender", "other", words="")
+    received.pair_total("balance_from_sender", "other", value=BALANCE, words="")
+    sent.pair_total("gaps_on_device", "device", value=since_last(received), words="")
+    sent.pair_count("on_device", "device", words="")
+    received.pair_since("since_sender", "other", words="")
+    anything.pair_since("since_place", "place", words="")
+    received.spread("in_spread_24h", within="24h", every="2h", words="")
+    anything.spread("spread_7d", within="7d", every="1d", words="")
+    received.spread("gap_spread_7d", value=since_last(received), within="7d", every="1d", words="")
+    watched = account.events("watched", words="watched", roles=[Role.WATCHED], kinds=[Kind.WATCH])
+    watched.listed("listed", words="")
+    watched.known("listed_until", UNTIL, words="")
+    received.happening("is_receipt", words="")
+    large.happening("is_large", words="")
+    for group in (anything, received):
+        name = group.selection.name
+        group.away_km(f"{name}_away_km", words="")
+        for km, (within, every) in ((30.0, ("7d", "1d")), (300.0, ("24h", "2h")), (30.0, ("10m", "1m"))):
+            group.journeys(
+                f"{name}_journeys_{km}_{within}", at_least_km=km, within=within, every=every, words=""
+            )
+            group.nights_away(
+                f"{name}_nights_{km}_{within}", at_least_km=km, within=within, every=every, words=""
+            )
     account.events("heard", words="heard of", roles=[Role.HEARD], kinds=moves).count(
         "heard_24h", within="24h", every="2h", words=""
     )
@@ -174,9 +200,11 @@ INPUTS = ("received_count_24h_2h", "other.account_age", "other.out_share")
 SELECTIONS = {f.selection.name: f.selection for f in CATALOGUE.features.values() if f.selection is not None}
 
 # What a step in time may be: equal times, just at and around bucket edges, far ahead, and back
-STEPS = (0, 0, 1, SECOND, 59 * SECOND, MINUTE, 7 * MINUTE, HOUR, 2 * HOUR, DAY, 8 * DAY, 95 * DAY)
+STEPS = (0, 0, 1, SECOND, 59 * SECOND, MINUTE, 7 * MINUTE, HOUR, 2 * HOUR, 9 * HOUR, DAY, 8 * DAY, 95 * DAY)
 BACK = (-1, -MINUTE, -10 * MINUTE, -HOUR, -25 * HOUR, -6 * DAY, -7 * DAY, -8 * DAY, -100 * DAY)
 SNAPS = (1, 1, MINUTE, HOUR, DAY)
+# Home, a street away in the next square, an hour and a day away, and nowhere said
+SPOTS = ((51.55, -0.15), (51.55, -0.15), (51.6, -0.2), (51.95, -0.15), (55.9, -3.2), (math.nan, math.nan))
 VALUES = (0.0, 1.0, 99.0, 100.0, 0.1, 2500.0, -5.0, 1e9 + 0.25, math.nan)
 TOKEN_STEP = 3 << 51  # tokens are of 64 bits
 PARTS = (
@@ -213,6 +241,9 @@ def streams(draw: st.DrawFn, *, longest: int = 30, entities: int = 3, gaps: tupl
         rows[i]["other_lo"] = draw(st.integers(0, 4)) * TOKEN_STEP
         rows[i]["kind"], rows[i]["role"] = kind, role
         rows[i]["value"] = draw(st.sampled_from(VALUES))
+        rows[i]["lat"], rows[i]["lon"] = draw(st.sampled_from(SPOTS))
+        if kind == Kind.WATCH:
+            rows[i]["value"] = at + draw(st.sampled_from([*STEPS, *BACK, math.inf]))
         fill(rows, i, filler)
     rows["seq"] = np.arange(n)
     return rows
@@ -465,6 +496,7 @@ def busy_stream(n: int, entity: Entity, seed: int = 1) -> Rows:
     rows["kind"] = rng.choice(list(Kind), n)
     rows["role"] = rng.choice([*(r for r, of in ENTITY_OF.items() if entity in of), Role.PEEK], n)
     rows["value"] = np.where(rng.random(n) < 0.02, math.nan, np.round(np.exp(rng.normal(8, 2, n)), 2))
+    rows["lat"], rows["lon"] = np.array([*SPOTS, *SPOTS[:1] * 8])[rng.integers(0, len(SPOTS) + 8, n)].T
     rows["balance"] = rng.normal(1e5, 1e5, n)
     rows["born"] = np.where(rng.random(n) < 0.3, rows["ts"] - 100.0 * DAY, math.nan)
     rows["flags"] = rng.integers(0, 1 << 45, n)
