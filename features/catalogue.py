@@ -5,6 +5,7 @@ import features.accounts
 import features.customers
 import features.numbers
 import features.payees
+import features.sims
 import features.things  # noqa: F401 - importing the declarations fills the catalogue
 from features.declare import Feature
 from features.declared import CATALOGUE

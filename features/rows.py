@@ -220,6 +220,7 @@ class Flag(IntEnum):
     CHANGED_PHONE = 1 << 42  # which detail an account's record is of
     CHANGED_EMAIL = 1 << 43
     CHANGED_ADDRESS = 1 << 44
+    OTHER_COSTLY = 1 << 45  # the other number is foreign or premium rate: it may earn by what is spent on it
 
 
 ROUND_SUMS_MINOR: Final = tuple(p * 100 for p in (5, 10, 15, 20, 25, 30, 40, 50, 60, 80, 100))

@@ -88,7 +88,8 @@ _CLASS_FLAGS: Final = _flags_of(
     (_codes(NUMBER_CLASSES, "mobile", "test"), Flag.OTHER_MOBILE),
     (_codes(NUMBER_CLASSES, "short_code", "alphanumeric", "freephone", "premium"), Flag.OTHER_SERVICE),
     (_codes(NUMBER_CLASSES, "short_code", "alphanumeric"), Flag.FROM_SENDER),
-    (_codes(NUMBER_CLASSES, "premium"), Flag.OTHER_PREMIUM),
+    (_codes(NUMBER_CLASSES, "premium"), Flag.OTHER_PREMIUM | Flag.OTHER_COSTLY),
+    (_codes(NUMBER_CLASSES, "international"), Flag.OTHER_FOREIGN | Flag.OTHER_COSTLY),
     (_codes(NUMBER_CLASSES, "geographic", "non_geographic"), Flag.OTHER_FIXED),
     ((_WITHHELD,), Flag.OTHER_WITHHELD),
 )
@@ -428,6 +429,7 @@ def _telecoms(m: _Maker) -> None:
             for place, thing in (("device_lo", "imei"), ("sim_lo", "imsi"), ("place_lo", "cell")):
                 m.half(rows, where, place, thing)
             m.half(rows, where, "third_lo", "other")
+            m.date(rows, where, "sim_activated")
             rows["sends"] = 1
 
 
@@ -506,7 +508,7 @@ def _class_flags(f: _Frame, whose: str) -> Flags:
     if f.token(whose):
         flags |= np.where((known == 0) & f.present(whose), Flag.OTHER_MOBILE, 0)
     if f"{whose}_country" in f:
-        flags |= np.where(_in(f[f"{whose}_country"], _HERE), 0, Flag.OTHER_FOREIGN)
+        flags |= np.where(_in(f[f"{whose}_country"], _HERE), 0, Flag.OTHER_FOREIGN | Flag.OTHER_COSTLY)
     return flags
 
 
