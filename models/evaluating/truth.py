@@ -30,7 +30,9 @@ _NOTED: Final[Mapping[str, str]] = {
     "merchants": "merchant", "devices": "device", "cards": "card", "card": "card", "cell": "cell",
 }  # fmt: skip
 """Subjects that truth names in its note only, and the kind of token each has."""
-_VICTIMS: Final[Mapping[str, str]] = {"victim_account": "account", "victim_number": "number"}
+_VICTIMS: Final[Mapping[str, str]] = {
+    "victim_account": "account", "victim_number": "number", "victims": "number",
+}  # fmt: skip
 DAY_US: Final = 86_400_000_000
 NEVER: Final = 2**61
 
@@ -170,7 +172,9 @@ def _row(said: Written, keys: KeyRing, world: World | None) -> Row:
     if said.kind != INNOCENT and said.kind not in THREATS:
         raise ValueError(f"there is no crime of the kind {said.kind!r}")
     note = note_of(said.note)
-    victims = names_of(keys, ((kind, str(note[key])) for key, kind in _VICTIMS.items() if key in note))
+    victims = names_of(
+        keys, ((kind, each) for key, kind in _VICTIMS.items() for each in _listed(note.get(key)))
+    )
     own = [("number", each) for each in said.numbers] + [("account", each) for each in said.accounts]
     noted = [(kind, each) for key, kind in _NOTED.items() for each in _listed(note.get(key))]
     unseen = note.get("unseen")

@@ -532,3 +532,12 @@ def test_alerts_nobody_in_truth_is_in_bring_a_warning(rows: tuple[Row, ...]) -> 
     strangers = [raised("z", "deal_line", number(77), 2.0)]
     assert any("token key" in words for words in evaluate(rows, strangers, WORLD).warnings)
     assert not any("token key" in words for words in evaluate(rows, ALERTS, WORLD).warnings)
+
+
+def test_those_whose_numbers_were_shown_are_victims_of_the_crime() -> None:
+    shown = truth_line(
+        "cli_spoofing", "cli-1", "cli_spoofing", 1, 2, numbers=[number(60)], note={"victims": [number(61), number(62)]}
+    )
+    (row,) = read_truth([shown], KEYS)
+    assert {name for _, name in row.victims} == {token("number", number(61)), token("number", number(62))}
+    assert len(row.subjects) == 3
