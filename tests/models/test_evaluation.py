@@ -536,7 +536,13 @@ def test_alerts_nobody_in_truth_is_in_bring_a_warning(rows: tuple[Row, ...]) -> 
 
 def test_those_whose_numbers_were_shown_are_victims_of_the_crime() -> None:
     shown = truth_line(
-        "cli_spoofing", "cli-1", "cli_spoofing", 1, 2, numbers=[number(60)], note={"victims": [number(61), number(62)]}
+        "cli_spoofing",
+        "cli-1",
+        "cli_spoofing",
+        1,
+        2,
+        numbers=[number(60)],
+        note={"victims": [number(61), number(62)]},
     )
     (row,) = read_truth([shown], KEYS)
     assert {name for _, name in row.victims} == {token("number", number(61)), token("number", number(62))}

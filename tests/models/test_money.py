@@ -153,7 +153,9 @@ def test_an_alert_about_a_handset_is_about_those_who_hold_it() -> None:
     )  # fmt: skip
     hi, lo = token_of(KEYS.current, "number", "+447700900001")
     held = frozenset({("number", f"{hi:016x}{lo:016x}")})
-    box = raised("x", "handset", "00100000000000", 5, related=held, detector="sim_box", threat="telecoms_fraud")
+    box = raised(
+        "x", "handset", "00100000000000", 5, related=held, detector="sim_box", threat="telecoms_fraud"
+    )
     assert evaluate(rows, [box], WORLD).totals.true == 1
     stranger = raised("x", "handset", "00100000000000", 5, detector="sim_box", threat="telecoms_fraud")
     assert evaluate(rows, [stranger], WORLD).totals.true == 0
