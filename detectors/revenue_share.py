@@ -33,14 +33,14 @@ class RevenueShare(Detector):
     four_p = "protect"
     gate = (pl.col("costly_seconds_24h") >= 3_600) & (pl.col("costly_calls_24h") >= 3)
     signals = (
-        Signal("costly_seconds_24h", 3_600, 36_000, 2.4, log=True),
+        Signal("costly_seconds_24h", 7_200, 50_000, 2.4, log=True),
         Signal("costly_seconds_1h", 2_400, 7_200, 2.4),  # more than an hour in an hour: several calls at once
         Signal("costly_calls_24h", 3, 20, 1.2, log=True),
         Signal("same_costly_24h", 0.8, 0.3, 0.8),  # a few numbers, again and again
         Signal("costly_share_7d", 0.2, 0.9, 0.8),
         Signal("sim_age", 30, 7, 0.7),
     )
-    intercept = -4.6
+    intercept = -5.4
     threshold = 0.5
     bands = (0.6, 0.8, 0.93)
     budget = 0.3

@@ -39,10 +39,10 @@ class SimSwap(Detector):
         | (pl.col("handset_after_change_3d") >= 1)
     )
     signals = (
-        Signal("handset_after_change_3d", 0, 1, 2.2),  # another handset within the hour
+        Signal("handset_after_change_3d", 0, 1, 2.4),  # another handset within the hour
         Signal("codes_after_change_1h", 0, 2, 2.2),  # 6.6: OTP texts within 72 hours
         Signal("forwarding_after_change_3d", 0, 1, 1.6),  # 6.6: *21* and then the bank calls
-        Signal("since_sim_change", _THREE_DAYS, 3 * 3_600, 0.6),
+        Signal("since_sim_change", _THREE_DAYS, 3 * 3_600, 1.0),
     )
     intercept = -4.6
     threshold = 0.5
