@@ -101,6 +101,7 @@ class Role(IntEnum):
         16  # a number that called or texted and that no supplier here speaks for: known from who was called
     )
     REACHED = 17  # such a number (foreign or premium rate) that was called or texted: known from who called
+    LABELLED = 18  # something was found out about an earlier event that this entity was in
 
 
 ENTITY_OF: Final[dict[Role, tuple[Entity, ...]]] = {
@@ -121,6 +122,7 @@ ENTITY_OF: Final[dict[Role, tuple[Entity, ...]]] = {
     Role.WATCHED: (Entity.ACCOUNT, Entity.NUMBER, Entity.HANDSET),
     Role.HEARD: (Entity.NUMBER,),
     Role.REACHED: (Entity.NUMBER,),
+    Role.LABELLED: tuple(Entity),
 }
 
 
@@ -160,6 +162,7 @@ class Kind(IntEnum):
     FORWARDING = 31
     LINK = 40
     WATCH = 41
+    LABEL = 42  # its value is 1 when the earlier event was confirmed, 0 when it was innocent
 
 
 RAIL_BASE: Final = 0
