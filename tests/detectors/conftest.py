@@ -104,8 +104,16 @@ def write_streams(events: Told, folder: Path) -> dict[str, tuple[str, ...]]:
 def run_flow(events: Told, folder: Path, *, again: Callable[[], bool] | None = None) -> Ended:
     """Run records through the real flow; with `again`, keep snapshots and start again each time it falls."""
     folder.mkdir(parents=True, exist_ok=True)
+    return run_files(write_streams(events, folder), folder, again=again)
+
+
+def run_files(
+    inputs: dict[str, tuple[str, ...]], folder: Path, *, again: Callable[[], bool] | None = None
+) -> Ended:
+    """The same for records that are in files already."""
+    folder.mkdir(parents=True, exist_ok=True)
     options = RunOptions(
-        inputs=write_streams(events, folder),
+        inputs=inputs,
         store=f"sqlite:///{folder / 'alerts.sqlite'}",
         data=folder,
         recovery=folder / "recovery" if again else None,
