@@ -210,10 +210,10 @@ def run(
 ) -> float:
     """Run the flow to its end; gives the seconds it took."""
     settings, folder = settings_of(options), Path(options.folder)
-    wanted = frozenset(plan_of(detectors).first)
+    reach = plan_of(detectors).reach
 
     def splitter() -> Splitter:
-        made = _Splitter(settings.shards, wanted)
+        made = _Splitter(settings.shards, reach)
         made.seen = seen
         return made
 

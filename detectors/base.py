@@ -2,6 +2,15 @@
 
 A detector is a cascade. Its **gate**, a Polars expression over the joined columns of a frame, lets a few per cent of
 rows through; its **scorecard** scores those; reasons are written only for what alerts.
+
+What a detector is about (`subject`) is any entity. An account or a number is scored on everything that its joined row
+knows: its own features, the other party's (`other.…`) and those of the things in the event (`handset.…`). A thing (a
+card, merchant, terminal, device, SIM, handset or cell) is scored on its own features, on each event it is in; the
+event's holder, the payer's account or the number, is told beside it.
+
+A `NetworkDetector` (`detectors.network`) looks at what crosses shards. Its `edge` lets a few per cent of its subject's rows through to one
+place, the national hop, with the columns it `carries`; there its `network` families add their own columns
+(`graph.chain_24h`, `contacts.overlap`, `visits.customers_7d`), and gate, signals and facts are over both.
 """
 
 import inspect
@@ -16,7 +25,7 @@ from detectors.errors import DetectorError
 from features.catalogue import all_features
 from features.declared import CATALOGUE
 from features.plan import feature_of
-from features.rows import Entity
+from features.rows import SUBJECTS, Entity
 from models.scorecard import Scorecard, Signal
 
 STATUSES: Final = ("experimental", "test", "stable")
@@ -33,7 +42,9 @@ class Story:
 
     title: str
     events: Sequence[tuple[str, Mapping[str, Any]]]  # (stream, contract record)
-    alerts_about: tuple[str, ...] = ()  # `account:…` or `number:…` as in the events; none: stays quiet
+    alerts_about: tuple[
+        str, ...
+    ] = ()  # `account:…`, `number:…`, `card:…`, as in the events; none: stays quiet
     line: int = field(default_factory=lambda: inspect.stack()[2].lineno)
 
 
@@ -159,4 +170,6 @@ def _possible(cls: type[Detector]) -> None:
     for column in cls.needs():
         cls.meaning(column)
     for entity, column in cls.joined():
+        if "." in column and entity not in SUBJECTS:
+            raise DetectorError(f"{cls.id}: {column!r}: a thing is scored on its own features only")
         cls.meaning_of(entity, column)

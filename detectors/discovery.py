@@ -8,7 +8,7 @@ import detectors
 from detectors.base import Detector
 from detectors.errors import DetectorError
 
-_HOUSE = {"base", "cross", "discovery", "errors"}
+_HOUSE = {"base", "cross", "discovery", "errors", "network"}
 
 
 @cache

@@ -1,25 +1,30 @@
 """The two passes as a whole: every program, and which columns travel between them.
 
-After the first pass a subject (account or number) is joined with the other party of the same event and with the
+After the first pass a party (account or number) is joined with the other party of the same event and with the
 things in it (its handset, its device). The joined row's columns are named after where they come from: `senders_24h`
 is the subject's own, `other.payee_new` the other party's, `handset.sims_30d` the handset's.
+
+A thing (card, merchant, terminal, device, SIM, handset, cell) that a detector is about has a second pass too, with its
+own columns only. Things that neither a detector nor a joined column asks for are not kept at all.
 """
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from features.declare import Catalogue, Feature
 from features.errors import FeatureError
+from features.network import NETWORK_FEATURES
 from features.program import Program, compile_program
-from features.rows import SUBJECTS, Entity
+from features.rows import ROW, SUBJECTS, Entity
 
 OTHER: Final = "other"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SubjectPlan:
-    """A subject's joined row: its blocks of columns, then what its second pass adds."""
+    """A subject's joined row: its blocks of columns, then what its second pass adds; a thing's has its own only."""
 
     entity: Entity
     columns: tuple[str, ...]  # own first pass, other's, things', own second pass
@@ -36,6 +41,15 @@ class SubjectPlan:
         return len(self.columns) - self.second.outputs
 
 
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Which entities' rows go where: what the splitter has to know to count them."""
+
+    kept: frozenset[Entity]  # has a first pass
+    scored: frozenset[Entity]  # its own rows go on to the second pass
+    told: frozenset[Entity]  # what its first pass knows goes to the second pass of a party
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
     """Programs of the first pass by entity, and of each subject's joined row."""
@@ -43,17 +57,43 @@ class Plan:
     first: dict[Entity, Program]
     subjects: dict[Entity, SubjectPlan]
 
+    @property
+    def reach(self) -> Reach:
+        """Which entities' rows go where."""
+        things = {thing for plan in self.subjects.values() for thing in plan.things_from}
+        parties = {e for e in self.subjects if e in SUBJECTS}
+        return Reach(frozenset(self.first), frozenset(self.subjects), frozenset(things | parties))
+
+    def layout(self) -> str:
+        """A digest of what is kept and in which order: state kept under another layout cannot be taken up."""
+        hasher = hashlib.blake2b(repr(ROW.descr).encode(), digest_size=16)
+        for program in [*self.first.values(), *(plan.second for plan in self.subjects.values())]:
+            hasher.update(f"{program.entity.name} {program.second_pass} {program.width}".encode())
+            hasher.update(repr(program.names).encode())
+            for part in (program.selections, program.relations, program.cells, program.reads):
+                hasher.update(part.tobytes())
+        for plan in self.subjects.values():
+            hasher.update(repr((plan.columns, plan.own, plan.other_picks, plan.thing_picks)).encode())
+        return hasher.hexdigest()
+
 
 def make_plan(catalogue: Catalogue, needed: Iterable[tuple[Entity, str]] = ()) -> Plan:
-    """The plan for a catalogue; `needed` names joined columns that detectors use.
+    """The plan for a catalogue; `needed` names joined columns that detectors use, each with the detector's subject.
 
     Raises:
         FeatureError: a needed column is of no declared feature.
     """
-    entities = {f.entity for f in catalogue.features.values()}
-    first = {e: compile_program(catalogue, e) for e in sorted(entities)}
     asked = set(needed) | set(_asked_by_second_pass(catalogue))
-    return Plan(first, {e: _subject(catalogue, e, first, asked) for e in SUBJECTS if e in first})
+    scored = {entity for entity, _ in asked} | set(SUBJECTS)
+    things = {_thing(c.partition(".")[0], c) for _, c in asked if "." in c and not c.startswith(f"{OTHER}.")}
+    first = {
+        e: compile_program(catalogue, e)
+        for e in Entity
+        if e in scored | things and any(f.entity == e for f in catalogue.features.values())
+    }
+    return Plan(
+        first, {e: _subject(catalogue, e, first, asked) for e in Entity if e in scored and e in first}
+    )
 
 
 def _asked_by_second_pass(catalogue: Catalogue) -> Iterable[tuple[Entity, str]]:
@@ -75,7 +115,11 @@ def _subject(
     for subject, column in sorted(asked):
         if subject != entity or column in own or column in second_names:
             continue
-        block, _, name = column.partition(".")
+        block, _, name = column.rpartition(".")
+        if not block:
+            raise FeatureError(f"{entity.name.lower()} has no feature {column!r}")
+        if entity not in SUBJECTS:
+            raise FeatureError(f"{column!r}: a {entity.name.lower()} is scored on its own features only")
         _check(column, name, entity if block == OTHER else _thing(block, column), first)
         wanted.setdefault(block, []).append(name)
     columns = list(own)
@@ -116,7 +160,9 @@ def _check(column: str, name: str, entity: Entity, first: dict[Entity, Program])
 
 
 def feature_of(catalogue: Catalogue, entity: Entity, column: str) -> Feature:
-    """The declaration behind a joined column."""
+    """The declaration behind a joined column, or a network column."""
+    if column in NETWORK_FEATURES:
+        return NETWORK_FEATURES[column]
     block, _, name = column.rpartition(".")
     owner = entity if block in ("", OTHER) else _thing(block, column)
     try:

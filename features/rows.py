@@ -27,6 +27,7 @@ ROW: Final = np.dtype(
         ("phone_lo", "u8"),
         ("device_lo", "u8"),  # payment: the payer's device; telecoms: the handset
         ("sim_lo", "u8"),  # payment: the card; telecoms: the SIM
+        ("place_hi", "u8"),
         ("place_lo", "u8"),  # payment: the terminal, else the merchant; telecoms: the cell
         ("third_lo", "u8"),  # whom else it concerns: see THIRDS
         ("value", "f8"),  # minor units; seconds of a call; bytes of data; of a link or watch row until when

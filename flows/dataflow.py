@@ -4,6 +4,8 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +22,7 @@ from features.declared import CATALOGUE
 from features.plan import Plan, make_plan
 from features.rows import Entity
 from features.state import EntityState
+from flows.edges import networking
 from flows.first_pass import FirstPass, Half, Halves, halves_as_one, shares_as_one
 from flows.keeping import Keeper, name_in, patiently
 from flows.national_hop import NationalHop, TickDone
@@ -343,12 +346,23 @@ class _National(_Hop):
         states = ([] if base is None else [base]) + entries
         if states:
             self.work.load(states)
+        if self.keeper.folder is not None:
+            self.work.networks.log = []
+
+    def sizes(self) -> dict[str, Sizes]:
+        found: dict[str, Sizes] = {}
+        for scorer in self.work.networks.scorers.values():
+            for family, state in scorer.states.items():
+                known, size, cut = state.sizes()
+                before = found.get(family, _NOTHING)
+                found[family] = Sizes(before.entities + known, before.size_bytes + size, before.late + cut)
+        return found
+
+    def standing(self) -> Iterable[Standing]:
+        return [*self.work.networks.scorers.values(), *self.work.ties.judges.values()]
 
     def take(self, value: Ids | Scored) -> list[TickDone]:
         return self.work.expect(value) if isinstance(value, Ids) else self.work.take(value)
-
-    def standing(self) -> Iterable[Standing]:
-        return self.work.ties.judges.values()
 
     def snapshot(self) -> bytes:
         self.keeper.add(self.work.changes())
@@ -361,7 +375,7 @@ class _National(_Hop):
         return {"digest": self.work.digest()} if self.made.digests else {}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Made:
     """What every hop of one flow is made with."""
 
@@ -380,7 +394,14 @@ class Made:
     def keeper(self, name: str) -> Keeper:
         """Keeps one shard; the shards' first bases are staggered over two epochs' worth of log."""
         stagger = 2.0 * shard_of(name) / self.shards if "-" in name else 0.0
-        return Keeper(self.state, name, stagger=stagger, fsync=self.fsync)
+        return Keeper(self.state, name, stagger=stagger, fsync=self.fsync, layout=self.layout)
+
+    @cached_property
+    def layout(self) -> str:
+        """A digest of what the hops keep: features, and the signals whose usual values are kept beside them."""
+        told = repr([(d.id, d.joined(), [s.feature for s in d.signals]) for d in self.detectors])
+        told += repr([(d.id, d.network, [f.told for f in d.network]) for d in networking(self.detectors)])
+        return blake2b((self.plan.layout() + told).encode(), digest_size=16).hexdigest()
 
 
 def build(

@@ -55,6 +55,7 @@ class FirstPass:
 
     def __init__(self, plan: Plan, shard: int, shards: int) -> None:
         self.plan = plan
+        self.reach = plan.reach
         self.shard = shard
         self.shards = shards
         self.states = {
@@ -69,12 +70,13 @@ class FirstPass:
         for entity in sorted(share.rows):
             rows = share.rows[entity]
             values, _ = self.states[entity].take(rows, self._none)
-            if entity in SUBJECTS:
+            if entity in self.plan.subjects:
                 mine = rows["role"] != Role.PEEK
                 own[entity] = (
                     (rows, values) if mine.all() else (chosen(rows, np.flatnonzero(mine)), values[mine])
                 )
-            self._send(entity, rows, values, out)
+            if entity in self.reach.told:
+                self._send(entity, rows, values, out)
         return self._packed(share.tick, own, out)
 
     def _send(self, entity: Entity, rows: Rows, values: Floats, out: dict[int, list[Half]]) -> None:

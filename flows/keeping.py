@@ -26,7 +26,8 @@ _LEAST_LOG: Final = 4 << 20
 _KEPT: Final = 3
 """Generations of base and log that stay: the engine may resume one or two epochs back, never three bases."""
 _RETRY_S: Final = 1.0
-_MANIFEST_VERSION: Final = 3
+_MANIFEST_VERSION: Final = 4
+_OTHER_VERSION: Final = "the recovery folder was written by another version: start with an empty one"
 _FRAME: Final = struct.Struct("<QI")  # length, CRC-32
 
 _PASSING: Final = {
@@ -48,11 +49,28 @@ class Manifest(msgspec.Struct, frozen=True, array_like=True):
     generation: int
     based: bool
     length: int
+    layout: str
+    """What was kept and in which order: features and detectors decide it."""
 
 
 def name_in(manifest: bytes) -> str:
     """Whose manifest it is."""
-    return msgspec.msgpack.decode(manifest, type=Manifest).name
+    return _manifest(manifest).name
+
+
+def _manifest(data: bytes) -> Manifest:
+    """A manifest from its bytes.
+
+    Raises:
+        FlowError: another version wrote it.
+    """
+    try:
+        kept = msgspec.msgpack.decode(data, type=Manifest)
+    except msgspec.MsgspecError as trouble:
+        raise FlowError(_OTHER_VERSION) from trouble
+    if kept.version != _MANIFEST_VERSION:
+        raise FlowError(_OTHER_VERSION)
+    return kept
 
 
 def is_passing(trouble: OSError) -> bool:
@@ -103,9 +121,18 @@ def _framed(file: BinaryIO) -> bytes:
 class Keeper:
     """Keeps one shard's state in a folder; without a folder it keeps nothing."""
 
-    def __init__(self, folder: Path | None, name: str, *, stagger: float = 0.0, fsync: bool = True) -> None:
+    def __init__(
+        self,
+        folder: Path | None,
+        name: str,
+        *,
+        stagger: float = 0.0,
+        fsync: bool = True,
+        layout: str = "",
+    ) -> None:
         self.folder = folder
         self.name = name
+        self.layout = layout
         self.fsync = fsync
         self.generation = 0
         self.based = False
@@ -134,20 +161,23 @@ class Keeper:
         if self.length > max(_LEAST_LOG, self.base_bytes) * self.room:
             self._begin(dump())
         return msgspec.msgpack.encode(
-            Manifest(_MANIFEST_VERSION, self.name, self.generation, self.based, self.length)
+            Manifest(_MANIFEST_VERSION, self.name, self.generation, self.based, self.length, self.layout)
         )
 
     def resume(self, manifest: bytes) -> tuple[Any | None, list[Any]]:
         """The base (if any) and the entries after it that a manifest names.
 
         Raises:
-            FlowError: a file it names is missing or damaged.
+            FlowError: a file it names is missing or damaged, or other features or detectors wrote it.
         """
         if self.folder is None or not manifest:
             return None, []
-        kept = msgspec.msgpack.decode(manifest, type=Manifest)
-        if kept.version != _MANIFEST_VERSION:
-            raise FlowError("the recovery folder was written by another version: start with an empty one")
+        kept = _manifest(manifest)
+        if kept.layout != self.layout:
+            raise FlowError(
+                "the recovery folder was written with other features or detectors: go back to those, or start with an "
+                "empty recovery folder and replay the ledger"
+            )
         self.generation, self.based, self.length = kept.generation, kept.based, kept.length
         base = None
         try:

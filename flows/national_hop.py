@@ -12,6 +12,8 @@ from alerts.episodes import Episodes
 from alerts.priority import STANDING, Rules
 from alerts.record import Alert, Fire, Subject
 from detectors.base import Detector
+from flows.edges import Edges, edges_as_one
+from flows.networks import Networks, split_at
 from flows.second_pass import Evidence, Scored
 from flows.split import Expect, Ids, Rule
 from flows.ties import TieHop
@@ -41,6 +43,7 @@ class NationalHop:
         self.priorities = priorities
         self.ties = TieHop(detectors, data_class)
         self.episodes = Episodes(rules=priorities)
+        self.networks = Networks(detectors, data_class)
         self.last_ts = 0
         self.waiting: Waiting[Scored] = Waiting("national hop")
         self._ids: dict[int, Ids] = {}
@@ -62,23 +65,31 @@ class NationalHop:
         return [self.work(self._ids.pop(tick), parts) for tick, parts in whole]
 
     def work(self, ids: Ids, parts: list[Scored]) -> TickDone:
-        """Work through one tick: firings and control rows in the one order."""
+        """Work through one tick: edges, firings and control rows in the one order."""
         tied = self.ties.work([pair for part in parts for pair in part.ties], ids.rules)
         fires = self._merged(ids, [*tied, *(one for part in parts for one in part.evidence)])
+        edges = edges_as_one(part.edges for part in parts)
         alerts: list[Alert] = []
-        rules = list(ids.rules)
-        for fire in fires:
-            while rules and rules[0].seq < fire.seq:
-                alerts += self._obey(ids, rules.pop(0))
-            alerts += self.episodes.advance(fire.clock_ts)
-            alert = self.episodes.fire(fire)
-            alerts += [] if alert is None else [alert]
-        for rule in rules:
+        for rule in ids.rules:
+            before, edges = split_at(edges, rule.seq)
+            now, fires = [f for f in fires if f.seq < rule.seq], [f for f in fires if f.seq > rule.seq]
+            alerts += self._told(ids, now, before)
             alerts += self._obey(ids, rule)
+        alerts += self._told(ids, fires, edges)
         if len(ids.clock):
             self.last_ts = int(ids.clock[-1])
             alerts += self.episodes.advance(self.last_ts)
         return TickDone(ids.tick, len(ids.clock), self.last_ts, tuple(alerts), ids.read_at)
+
+    def _told(self, ids: Ids, fires: list[Fire], edges: dict[str, Edges]) -> list[Alert]:
+        """Work through a stretch without control rows: the episodes' alerts, in order."""
+        alerts: list[Alert] = []
+        fires = fires + [self._named(ids, fire) for fire in self.networks.work(edges)]
+        for fire in sorted(fires, key=lambda f: (f.seq, f.detector, f.subject.name)):
+            alerts += self.episodes.advance(fire.clock_ts)
+            alert = self.episodes.fire(fire)
+            alerts += [] if alert is None else [alert]
+        return alerts
 
     def _merged(self, ids: Ids, evidence: list[Evidence]) -> list[Fire]:
         """One firing for each detector, subject and event: an account with two numbers comes from two shards."""
@@ -107,11 +118,14 @@ class NationalHop:
 
     def _obey(self, ids: Ids, rule: Rule) -> list[Alert]:
         body = json.loads(rule.body or "{}")
+        self.networks.obey(rule)
         # what had ended by then goes out first, wherever the tick was cut
         alerts = list(self.episodes.advance(int(ids.clock[rule.seq - ids.first_seq])))
         if rule.kind == "decision":
             ended = self.episodes.decide(body["alert_id"], body["outcome"], rule.recorded_ts)
             alerts += [] if ended is None else [ended]
+            if ended is not None and body["outcome"] == "confirmed":
+                self.networks.close(ended.subject, rule.recorded_ts)
         if rule.kind == "snooze":
             kind, _, token = str(body["subject"]).partition(":")
             self.episodes.snooze(rule.detector, Subject(kind, token), int(body["until"]))
@@ -127,6 +141,7 @@ class NationalHop:
             "whole": True,
             "episodes": self.episodes.snapshot(),
             "ties": self.ties.dump(),
+            "networks": self.networks.dump(),
         }
 
     def changes(self) -> dict[str, Any]:
@@ -137,6 +152,7 @@ class NationalHop:
             "whole": False,
             "episodes": self.episodes.changes(),
             "ties": self.ties.changes(),
+            "steps": self.networks.changes(),
         }
 
     def load(self, states: list[dict[str, Any]]) -> None:
@@ -145,6 +161,11 @@ class NationalHop:
         if not states[0]["whole"]:
             whole, changes = Episodes().snapshot(), [s["episodes"] for s in states]
         self.episodes = Episodes.restore(whole, changes, rules=self.priorities)
+        for state in states:
+            if state["whole"]:
+                self.networks.load(state["networks"])
+            else:
+                self.networks.again(state["steps"])
         self.waiting.had, self.last_ts = states[-1]["had"], states[-1]["last_ts"]
         for state in states:
             self.ties.load(state["ties"])
@@ -153,6 +174,7 @@ class NationalHop:
         """A digest of what is known here."""
         hasher = blake2b(self.episodes.snapshot(), digest_size=16)
         hasher.update(repr(self.ties.told()).encode())
+        hasher.update(self.networks.digest().encode())
         return hasher.hexdigest()
 
 

@@ -292,7 +292,16 @@ def _payment_things(m: _Maker, rows: Rows, where: Mask) -> None:
     """With what and where a payment was made."""
     m.half(rows, where, "device_lo", "device")
     m.half(rows, where, "sim_lo", "card")
-    m.half(rows, where, "place_lo", "terminal" if m.f.token("terminal") else "merchant")
+    _shop(m, rows, where)
+
+
+def _shop(m: _Maker, rows: Rows, where: Mask) -> None:
+    """The terminal, else the merchant: decided row by row, whatever the rows beside it say."""
+    m.token(rows, where, "place", "merchant")
+    if m.f.token("terminal"):
+        named = m.f.present("terminal")[where]
+        for half in ("hi", "lo"):
+            rows[f"place_{half}"] = np.where(named, m.f[f"terminal_{half}"][where], rows[f"place_{half}"])
 
 
 def _party(
@@ -323,7 +332,7 @@ def _party(
             _payment_things(m, rows, where)
             m.half(rows, where, "third_lo", "beneficiary")
         else:
-            m.half(rows, where, "place_lo", "terminal" if f.token("terminal") else "merchant")
+            _shop(m, rows, where)
         rows["sends"] = takes[whom][where] & f.present(f"{whom}_account{suffix}")[where]
 
     def look(suffix: str) -> None:
@@ -426,8 +435,9 @@ def _telecoms(m: _Maker) -> None:
             rows, where = made
             shared.put(m, rows, where)
             m.token(rows, where, "other", "number")
-            for place, thing in (("device_lo", "imei"), ("sim_lo", "imsi"), ("place_lo", "cell")):
+            for place, thing in (("device_lo", "imei"), ("sim_lo", "imsi")):
                 m.half(rows, where, place, thing)
+            m.token(rows, where, "place", "cell")
             m.half(rows, where, "third_lo", "other")
             m.date(rows, where, "sim_activated")
             rows["sends"] = 1
@@ -547,8 +557,9 @@ def _number(m: _Maker, shared: _Shared, roles: npt.NDArray[np.uint8], known: Mas
         rows["flags"] |= _AGE_FLAGS[rows["age"]]
         if "prepaid" in f:
             rows["flags"] |= np.where(f["prepaid"][where] == _YES, Flag.PREPAID, 0)
-        for place, thing in (("device_lo", "imei"), ("sim_lo", "imsi"), ("place_lo", "cell")):
+        for place, thing in (("device_lo", "imei"), ("sim_lo", "imsi")):
             m.half(rows, where, place, thing)
+        m.token(rows, where, "place", "cell")
         m.half(rows, where, "third_lo", "network")
         if f.token("paid_by"):
             paid = f.present("paid_by")[where]
@@ -600,9 +611,9 @@ def _heard(m: _Maker, shared: _Shared, rows: Rows, where: Mask, heard: Mask) -> 
     seen = shared.flags[where]
     for of_other, own in ((Flag.OTHER_FOREIGN, Flag.FOREIGN), (Flag.OTHER_PREMIUM, Flag.PREMIUM)):
         rows["flags"] |= np.where(heard & ((seen & of_other) != 0), own, 0)
-    for place, name in (("place_lo", "cell"), ("third_lo", "network")):
-        if m.f.token(name):
-            rows[place] = np.where(heard, m.f[f"{name}_lo"][where], 0)
+    for place, name in (("place_hi", "cell_hi"), ("place_lo", "cell_lo"), ("third_lo", "network_lo")):
+        if name in m.f:
+            rows[place] = np.where(heard, m.f[name][where], 0)
 
 
 def _links(m: _Maker) -> None:

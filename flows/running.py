@@ -262,7 +262,7 @@ def _work(
 
 
 def _splitter(settings: Settings) -> Splitter:
-    return Splitter(settings.shards, frozenset(plan_of(all_detectors()).first))
+    return Splitter(settings.shards, plan_of(all_detectors()).reach)
 
 
 def _flow_of(

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -20,11 +20,12 @@ from features.kernel import usual_values
 from features.plan import Plan, SubjectPlan, feature_of
 from features.rows import Entity, Flag, Kind, Rows
 from features.state import EntityState
+from flows.edges import Edges, Sender, networking
 from flows.errors import FlowError
-from flows.first_pass import Halves, dump_states, key_of, load_states
+from flows.first_pass import THING_SUBJECT, Halves, dump_states, key_of, load_states
 from flows.noting import Crossed, Note, Noter, crossing
 from flows.split import SUBJECT_SHARDS, Expect, Rule
-from flows.standing import Standing, code_in, counterfactual_of, fact_of, reasons_of
+from flows.standing import Standing, code_in, counterfactual_of, fact_of, kind_of, reasons_of
 
 Floats = npt.NDArray[np.float64]
 
@@ -62,6 +63,8 @@ class Scored:
     evidence: tuple[Evidence, ...]
     notes: tuple[Note, ...] = ()  # halves of something across streams
     ties: tuple[Crossed, ...] = ()  # what the subject hop found to go on to the national hop
+    edges: dict[str, Edges] = field(default_factory=dict)
+    """By network detector: what the subject hop only passes on."""
 
 
 _Kept = TypeVar("_Kept", Evidence, Note)
@@ -164,15 +167,26 @@ class SecondPass:
         self.shard = shard
         self.data_class = data_class
         self.noter = Noter(plan, detectors)
-        here = [d for d in detectors if d not in crossing(detectors)]
+        networks = networking(detectors)
+        elsewhere = {*crossing(detectors), *networks}
+        here = [d for d in detectors if d not in elsewhere]
         self.detectors = {e: [d for d in here if d.subject == e] for e in plan.subjects}
+        self.senders = {
+            e: [Sender(d, p) for d in networks if d.subject == e] for e, p in plan.subjects.items()
+        }
         self.scorers = {
             e: [Scorer(d, subject_plan) for d in self.detectors[e]]
             for e, subject_plan in plan.subjects.items()
         }
         self.signals = {
             e: list(
-                dict.fromkeys([*(c for scorer in scorers for c in scorer.columns), *self.noter.columns(e)])
+                dict.fromkeys(
+                    [
+                        *(c for scorer in scorers for c in scorer.columns),
+                        *self.noter.columns(e),
+                        *(c for sender in self.senders[e] for c in sender.usual),
+                    ]
+                )
             )
             for e, scorers in self.scorers.items()
         }
@@ -240,17 +254,33 @@ class SecondPass:
         """Work through one tick: join, keep, score."""
         evidence: list[Evidence] = []
         notes: list[Note] = []
+        edges: dict[str, Edges] = {}
         own = {entity: part for halves in parts for entity, part in halves.own.items()}
         for entity in self.plan.subjects:
             if entity in own:
                 joined = self._joined(entity, own[entity], parts)
+                edges |= self._edges(joined)
                 evidence += self._score(joined, expected.rules)
                 notes += self._notes(joined)
             else:
                 self._obey(entity, expected.rules)
         evidence.sort(key=lambda e: (e.seq, e.detector, e.subject.token))
         said, noted = _by_number(evidence), _by_number(notes)
-        return {s: Scored(expected.tick, tuple(said[s]), tuple(noted[s])) for s in range(SUBJECT_SHARDS)}
+        mine = self.shard % SUBJECT_SHARDS  # edges go the same way, so that nothing more has to be counted
+        return {
+            s: Scored(expected.tick, tuple(said[s]), tuple(noted[s]), edges=edges if s == mine else {})
+            for s in range(SUBJECT_SHARDS)
+        }
+
+    def _edges(self, joined: "_Joined") -> dict[str, Edges]:
+        """What the network detectors' edges let through."""
+        places = {column: i for i, column in enumerate(self.signals[joined.entity])}
+        found = {}
+        for sender in self.senders[joined.entity]:
+            edges = sender.edges(joined.rows, joined.values, joined.usual, places)
+            if edges is not None:
+                found[sender.detector.id] = edges
+        return found
 
     def _notes(self, joined: "_Joined") -> list[Note]:
         """What may be half of something across streams."""
@@ -359,16 +389,17 @@ class SecondPass:
         return found
 
     def _subject(self, entity: Entity, row: np.void) -> Subject:
-        kind = "account" if entity == Entity.ACCOUNT else "number"
         minor = bool(row["flags"] & Flag.MINOR)
-        return Subject.of(
-            kind, int(row["own_hi"]), int(row["own_lo"]), "possible_victim" if minor else "unknown"
-        )
+        category = "possible_victim" if minor else "unknown"
+        return Subject.of(kind_of(entity), int(row["own_hi"]), int(row["own_lo"]), category)
 
     def _numbers(self, joined: "_Joined", place: int) -> list[tuple[int, int]]:
-        """The numbers under which an event of this subject is kept: its own, or those linked to the account then."""
+        """The numbers under which an event of this subject is kept: its own, or those linked to the account then.
+
+        A thing's are kept under its own token: nobody else's say corroborates it, nor it theirs.
+        """
         row = joined.rows[place]
-        if joined.entity == Entity.NUMBER:
+        if joined.entity != Entity.ACCOUNT:
             return [(int(row["own_hi"]), int(row["own_lo"]))]
         found = []
         for a, b, c, d, until in joined.links[place].reshape(LINKS, _LINK_COLUMNS):
@@ -443,8 +474,8 @@ class SecondPass:
     def _other(self, entity: Entity, row: np.void) -> tuple[Subject, ...]:
         if not row["other_lo"] and not row["other_hi"]:
             return ()
-        kind = "account" if entity == Entity.ACCOUNT else "number"
-        return (Subject.of(kind, int(row["other_hi"]), int(row["other_lo"])),)
+        party = THING_SUBJECT.get(entity, entity)  # beside a thing: its holder
+        return (Subject.of(kind_of(party), int(row["other_hi"]), int(row["other_lo"])),)
 
     # --------------------------------------------------------------------------------------------------- state as data
 

@@ -14,7 +14,8 @@ import numpy.typing as npt
 import polars as pl
 
 from events.ledger import Tick
-from features.rows import SUBJECTS, Entity, Role, Rows, chosen
+from features.plan import Reach
+from features.rows import Entity, Role, Rows, chosen
 from flows.controls import fault
 from flows.errors import FlowError
 from flows.roles import role_rows
@@ -110,7 +111,7 @@ class Splitter:
     """Splits ticks; remembers only which tick each shard had last, and the latest recorded time."""
 
     shards: int
-    wanted: frozenset[Entity]
+    reach: Reach
     memory: _Memory = field(init=False)
 
     def __post_init__(self) -> None:
@@ -120,7 +121,7 @@ class Splitter:
 
     def split(self, tick: Tick, read_at: float) -> Split:
         """Split one tick."""
-        rows = role_rows(tick, self.wanted)
+        rows = role_rows(tick, self.reach.kept)
         shares: dict[int, dict[Entity, Rows]] = {}
         counts = np.zeros(self.shards, dtype=np.int64)
         for entity, unordered in rows.items():
@@ -164,9 +165,11 @@ class Splitter:
         """How many halves of these rows each shard of the second pass will get."""
         mask = np.uint64(self.shards - 1)
         counts = np.zeros(self.shards, dtype=np.int64)
-        if entity in SUBJECTS:
+        if entity in self.reach.scored:
             own = rows["role"] != Role.PEEK
             counts += np.bincount((rows["own_lo"][own] & mask).astype(np.int64), minlength=self.shards)
+        if entity not in self.reach.told:
+            return counts
         sends = rows["sends"] == 1
         return counts + np.bincount((rows["other_lo"][sends] & mask).astype(np.int64), minlength=self.shards)
 

@@ -12,6 +12,7 @@ import msgspec
 
 from alerts.record import Counterfactual, Fact, Reason
 from detectors.base import Detector
+from features.rows import Entity
 from flows.split import Rule
 from models.scorecard import Scorecard, Weights
 
@@ -45,6 +46,11 @@ class Standing:
             return  # kept before the detector changed: a new version begins a lineage of its own
         self.card = Scorecard(self.detector.signals, weights)
         self.threshold = float(state["threshold"])
+
+
+def kind_of(entity: Entity) -> str:
+    """What an alert calls such a subject: the kind of its token."""
+    return entity.name.lower()
 
 
 def code_in(value: float) -> int:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from alerts.record import Subject
 from detectors.base import Detector
+from flows.edges import edges_as_one
 from flows.pairing import Pairing
 from flows.second_pass import Evidence, Scored, with_corroboration
 from flows.split import Expect, Names, Rule
@@ -63,7 +64,8 @@ class SubjectHop:
             told = self._told(one)
             if told is not None:
                 fired.append(told)
-        return Scored(tick, tuple(fired), ties=tuple(ties))
+        edges = edges_as_one(part.edges for part in parts)
+        return Scored(tick, tuple(fired), ties=tuple(ties), edges=edges)
 
     def _told(self, one: Evidence) -> Evidence | None:
         """Keep what is said; an alert goes on with what the other stream says of the subject."""

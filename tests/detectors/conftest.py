@@ -18,7 +18,7 @@ from flows.running import RunOptions, replay
 from flows.settings import Settings, key_ring
 
 KEY = "5a" * 32
-NAMES = re.compile(r"account$|number$|imei|imsi|iccid|card|device_id|terminal_id|merchant_id")
+NAMES = re.compile(r"account$|number$|imei|imsi|iccid|card|device_id|terminal_id|merchant_id|cell")
 
 Told = list[tuple[str, dict[str, Any]]]
 
@@ -45,14 +45,23 @@ def tokens_of(name: str) -> str:
     return f"{kind}:{printed.rpartition('-')[2]}"
 
 
+KIND_OF = {
+    "account": "account", "number": "number", "imei": "handset", "imsi": "sim", "cell": "cell",
+    "card": "card", "device_id": "device", "terminal_id": "terminal", "merchant_id": "merchant",
+}  # fmt: skip
+"""What a field names, by the end of its name."""
+
+
 def subjects_in(story: Story) -> list[str]:
-    """Every account and number a story names."""
+    """Everybody and everything that a story names and an alert may be about."""
     found = []
     for _, record in story.events:
-        for field, value in record.items():
-            kind = "account" if field.endswith("account") else "number" if field.endswith("number") else ""
-            if kind and value:
-                found.append(f"{kind}:{value}")
+        found += [
+            f"{kind}:{value}"
+            for field, value in record.items()
+            for end, kind in KIND_OF.items()
+            if field.endswith(end) and value
+        ]
     return list(dict.fromkeys(found))
 
 

@@ -5,6 +5,7 @@ import random
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -113,6 +114,22 @@ def test_a_missing_file_is_said_with_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "one-000000.log").unlink()
     with pytest.raises(FlowError, match="restore the folder"):
         Keeper(tmp_path, "one").resume(manifest)
+
+
+def test_what_other_detectors_kept_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    keeper = Keeper(tmp_path, "one", fsync=False, layout="these")
+    keeper.add({"n": 1})
+    manifest = keeper.save(dict)
+    assert Keeper(tmp_path, "one", layout="these").resume(manifest) == (None, [{"n": 1}])
+    with pytest.raises(FlowError, match="other features or detectors"):
+        Keeper(tmp_path, "one", layout="those").resume(manifest)
+
+
+def test_what_another_version_kept_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    before = msgspec.msgpack.encode([3, "one", 0, False, 0])
+    for read in (name_in, Keeper(tmp_path, "one").resume):
+        with pytest.raises(FlowError, match="another version"):
+            read(before)
 
 
 @pytest.mark.parametrize("harm", [lambda data: data[:-4], lambda data: data[:12] + b"\0" * (len(data) - 12)])

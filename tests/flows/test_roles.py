@@ -19,7 +19,8 @@ from events.ledger import Tick
 from events.readers import Input
 from events.sequencer import Sequencer
 from events.tokens import Key, KeyRing
-from features.rows import Entity, Flag, Role
+from features.plan import Reach
+from features.rows import SUBJECTS, Entity, Flag, Role
 from flows.dataflow import plan_of
 from flows.first_pass import FirstPass
 from flows.roles import role_rows
@@ -272,7 +273,7 @@ def test_every_shard_is_told_how_many_rows_will_come(
     for old in tmp_path.glob("*"):
         old.unlink()
     plan = plan_of(all_detectors())
-    splitter = Splitter(shards, frozenset(plan.first))
+    splitter = Splitter(shards, plan.reach)
     first: dict[int, FirstPass] = {}
     had: dict[int, int] = {}
     for tick in _ticks(records, tmp_path, KeyRing(NEW, OLD if rotating else None)):
@@ -291,7 +292,7 @@ def test_every_shard_is_told_how_many_rows_will_come(
 def test_shares_are_in_the_one_order(tmp_path: Path) -> None:
     records = [("payments", "both", {"rail": "fps", "amount_minor": 5, "payer_account": ACCOUNTS[n % 4],
                 "payee_account": ACCOUNTS[(n + 1) % 4]}) for n in range(40)]  # fmt: skip
-    splitter = Splitter(4, EVERYTHING)
+    splitter = Splitter(4, Reach(EVERYTHING, frozenset(SUBJECTS), EVERYTHING))
     for tick in _ticks(records, tmp_path, KeyRing(NEW, OLD), tick_rows=16):
         for shard, share in splitter.split(tick, 0.0).shares.items():
             for rows in share.rows.values():

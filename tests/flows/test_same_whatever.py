@@ -1,5 +1,6 @@
 """The same input gives the same alerts, scores and state, byte for byte, however it was run."""
 
+import json
 import random
 from typing import Any
 
@@ -25,6 +26,33 @@ def test_both_streams_end_as_alerts_about_the_mule_and_the_line(undisturbed: Any
 
 def test_an_account_and_its_phone_corroborate_each_other(undisturbed: Any) -> None:
     assert b'"corroborated_by":["deal_line"]' in undisturbed.alerts
+
+
+def test_things_are_alerted_about_too_with_their_holders_beside_them(undisturbed: Any) -> None:
+    alerts = [json.loads(line) for line in undisturbed.alerts.splitlines()]
+    for detector, thing, holder in (
+        ("busy_device", "device", "account"),
+        ("busy_handset", "handset", "number"),
+    ):
+        mine = [alert for alert in alerts if alert["detector"] == detector]
+        assert mine
+        assert {alert["subjects"][0]["kind"] for alert in mine} == {thing}
+        assert {s["kind"] for alert in mine for s in alert["subjects"][1:]} == {holder}
+        assert not any(alert["corroborated_by"] for alert in mine)
+
+
+def test_what_crosses_shards_is_alerted_about_with_its_reasons(undisturbed: Any) -> None:
+    alerts = [json.loads(line) for line in undisturbed.alerts.splitlines()]
+    mine = [alert for alert in alerts if alert["detector"] == "passed_round"]
+    assert mine
+    for alert in mine:
+        assert {"graph.chain_24h", "graph.payers_24h", "senders_24h"} == alert["assessment"][
+            "features"
+        ].keys()
+        assert alert["assessment"]["reasons"]
+        assert alert["event_ids"]
+        assert alert["subjects"][0]["kind"] == "account"
+        assert "graph.covered" in {fact["name"] for fact in alert["facts"]}
 
 
 @pytest.mark.parametrize("rows", ["1", "97"])

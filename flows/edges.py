@@ -1,0 +1,106 @@
+"""Edges: the gated rows that go to the national hop, for the detectors that look at what crosses shards."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from detectors.base import Detector
+from detectors.network import NetworkDetector
+from features.plan import SubjectPlan
+from features.rows import Rows, chosen, joined
+
+Floats = npt.NDArray[np.float64]
+
+
+def networking(detectors: Iterable[type[Detector]]) -> list[type[NetworkDetector]]:
+    """The network detectors among some."""
+    return [each for each in detectors if issubclass(each, NetworkDetector)]
+
+
+@dataclass(frozen=True, slots=True)
+class Edges:
+    """One detector's edges of one tick: the rows, what travels with them, and what is usual of its signals."""
+
+    rows: Rows
+    carried: Floats
+    usual: Floats
+
+    def some(self, start: int, end: int) -> "Edges":
+        """Those between two places."""
+        return Edges(self.rows[start:end], self.carried[start:end], self.usual[start:end])
+
+
+def edges_as_one(many: Iterable[Mapping[str, Edges]]) -> dict[str, Edges]:
+    """Edges from several places, each detector's together, in the one order."""
+    found: dict[str, list[Edges]] = {}
+    for each in many:
+        for detector, edges in each.items():
+            found.setdefault(detector, []).append(edges)
+    return {detector: _in_order(found[detector]) for detector in sorted(found)}
+
+
+def _in_order(parts: list[Edges]) -> Edges:
+    if len(parts) == 1:
+        return parts[0]
+    rows = joined([part.rows for part in parts])
+    order = np.argsort(rows["seq"] * 2 + rows["side"], kind="stable")
+    return Edges(
+        chosen(rows, order),
+        np.concatenate([part.carried for part in parts])[order],
+        np.concatenate([part.usual for part in parts])[order],
+    )
+
+
+_PRESENT: Final = {
+    "has_other": ("other_hi", "other_lo"),
+    "has_place": ("place_lo",),
+    "has_device": ("device_lo",),
+}
+
+
+class Sender:
+    """One network detector at work in one shard of the second pass: what it lets through to the national hop."""
+
+    def __init__(self, detector: type[NetworkDetector], plan: SubjectPlan) -> None:
+        self.detector = detector
+        names = detector.edge.meta.root_names()
+        self.of_row = [name for name in names if name.startswith("row.")]
+        self.of_joined = {name: plan.columns.index(name) for name in names if not name.startswith("row.")}
+        self.carried = [plan.columns.index(name) for name in detector.carries]
+        signals = [s.feature for s in detector.signals]
+        self.usual = [plan.columns.index(name) for name in signals if name in detector.carries]
+
+    def edges(self, rows: Rows, values: Floats, usual: Floats, places: Mapping[int, int]) -> Edges | None:
+        """What the edge lets through; `places` says where in `usual` a column is."""
+        asked = {
+            name: pl.Series(name, np.ascontiguousarray(values[:, column]), nan_to_null=True)
+            for name, column in self.of_joined.items()
+        }
+        asked |= {name: pl.Series(name, _of_row(rows, name)) for name in self.of_row}
+        passed = pl.DataFrame(list(asked.values())).select(
+            self.detector.edge.fill_null(value=False).alias("edge")
+        )
+        gated = np.flatnonzero(passed.to_series().to_numpy())
+        gated = gated[rows["shadow"][gated] == 0]
+        if not len(gated):
+            return None
+        at = np.array([places[column] for column in self.usual], dtype=np.int64)
+        return Edges(
+            chosen(rows, gated),
+            np.ascontiguousarray(values[gated][:, self.carried]),
+            np.ascontiguousarray(usual[gated][:, at]),
+        )
+
+
+def _of_row(rows: Rows, name: str) -> npt.NDArray[np.generic]:
+    what = name.partition(".")[2]
+    if what in _PRESENT:
+        present = np.zeros(len(rows), dtype=bool)
+        for half in _PRESENT[what]:
+            present |= rows[half] != 0
+        return present
+    return np.ascontiguousarray(rows[what])
