@@ -23,8 +23,8 @@ WARM_DAYS: Final = 14
 """The bins are laid from the values of the first so many days; nothing is scored until then."""
 WINDOW_DAYS: Final = 28
 """The trees are trained on so many days whose labels have become known."""
-KEEP: Final = 3
-"""Of payments that were fine every third is trained on, at three times the weight."""
+KEEP: Final = 2
+"""Of payments that were fine every second is trained on, at twice the weight."""
 
 
 class History:
@@ -91,38 +91,34 @@ class Online:
         if self._from < 0:
             self._from = int(day[0]) + WARM_DAYS
         if self.model is None and day[0] >= self._from:
-            self.begin(shape_of(self.names, np.concatenate(self._warm), self.crosses))
+            self._begin(shape_of(self.names, np.concatenate(self._warm), self.crosses))
             self._warm.clear()
         if self.model is None:
             self._warm.append(batch.values)
-            self.pass_by(len(day))
+            self._events += len(day)
             scores = np.zeros(len(day))
         else:
-            scores = self.walk(batch, None)
+            scores = self._walk(batch)
         self.seconds += time.process_time() - started
         return scores
 
-    def begin(self, shape: Shape) -> None:
+    def _begin(self, shape: Shape) -> None:
         """Score from the next payment on; outcomes of earlier ones, which were not scored, teach nothing."""
         self.model = BinnedLogistic(shape, **self.rates)
         self._kept = _Kept(len(shape.sizes))
         self._first_event = self._events
 
-    def pass_by(self, payments: int) -> None:
-        """Payments that are not scored."""
-        self._events += payments
-
-    def walk(self, batch: Batch, base: Floats | None) -> Floats:
+    def _walk(self, batch: Batch) -> Floats:
         """Score a batch in order, learning each outcome before the first payment that may know it."""
         assert self.model is not None and self._kept is not None
         codes = self.model.shape.code(batch.values)
-        self._kept.add(codes, base)
+        self._kept.add(codes)
         self._events += len(codes)
         taught = batch.released.event >= self._first_event
         event = batch.released.event[taught] - self._first_event
         right = batch.released.confirmed[taught].astype(np.float64)
         until = np.searchsorted(batch.released.before[taught], np.arange(len(codes)), side="right")
-        return self.model.walk(Rows(codes, base), until, self._kept.rows(event), right)
+        return self.model.walk(Rows(codes), until, self._kept.rows(event), right)
 
 
 class _Kept:
@@ -130,23 +126,19 @@ class _Kept:
 
     def __init__(self, columns: int) -> None:
         self._codes = np.zeros((1 << 17, columns), dtype=np.int32)
-        self._base = np.zeros(1 << 17)
         self._count = 0
 
-    def add(self, codes: npt.NDArray[np.int32], base: Floats | None) -> None:
+    def add(self, codes: npt.NDArray[np.int32]) -> None:
         after = self._count + len(codes)
         if after > len(self._codes):
-            for name in ("_codes", "_base"):
-                held = getattr(self, name)
-                grown = np.zeros((2 * after, *held.shape[1:]), dtype=held.dtype)
-                grown[: self._count] = held[: self._count]
-                setattr(self, name, grown)
+            grown = np.zeros((2 * after, self._codes.shape[1]), dtype=np.int32)
+            grown[: self._count] = self._codes[: self._count]
+            self._codes = grown
         self._codes[self._count : after] = codes
-        self._base[self._count : after] = 0.0 if base is None else base
         self._count = after
 
     def rows(self, at: Ints) -> Rows:
-        return Rows(self._codes[at], self._base[at])
+        return Rows(self._codes[at])
 
 
 @dataclass(slots=True)
@@ -206,24 +198,11 @@ class Retrained:
         self.fit_seconds += time.process_time() - started
 
 
-@dataclass(slots=True)
-class Stacked:
-    """Online on top of the trees: what they say, corrected by what became known since they were trained."""
+ONLINES_SHARE: Final = 0.2
+"""How much of the stacked log-odds is the online model's; chosen on the four weeks before the tested ones."""
 
-    below: Retrained
-    beside: Online
-    top: Online
-    name: str = "stacked"
-    seconds: float = 0.0
 
-    def take(self, batch: Batch, day: Ints, said: Floats) -> Floats:
-        """Score, given what the trees say in log-odds, and learn."""
-        started = time.process_time()
-        if self.top.model is None and self.below.model is not None and self.beside.model is not None:
-            self.top.begin(self.beside.model.shape)
-        if self.top.model is None:
-            self.top.pass_by(len(day))
-            return np.zeros(len(day))
-        scores = self.top.walk(batch, said)
-        self.seconds += time.process_time() - started
-        return scores
+def stacked(online: Floats, trees: Floats) -> Floats:
+    """Online on top of the trees, in log-odds: it knows what was found out since they were trained."""
+    sure = np.clip(online, 1e-9, 1.0 - 1e-9)
+    return ONLINES_SHARE * np.log(sure / (1.0 - sure)) + (1.0 - ONLINES_SHARE) * trees
