@@ -25,31 +25,35 @@ class DealLine(Detector):
 
     id = "deal_line"
     title = "A number that advertises to a list and takes short orders"
-    version = 1
+    version = 2
     status = "experimental"
     threat = "county_lines"
     typology = "deal_line"
     stream = "telecoms"
     subject = Entity.NUMBER
     four_p = "pursue"
-    gate = (pl.col("bursts_7d") >= 1) | (pl.col("callers_24h") >= 15)
+    gate = (pl.col("bursts_7d") >= 1) | (pl.col("contacters_24h") >= 8)
     signals = (
-        Signal("bursts_7d", 1, 8, 1.2, log=True),  # T2: 2 to 8 a day
-        Signal("texted_7d", 15, 60, 1.0, log=True),  # T1
-        Signal("overlap_7d", 0.2, 0.7, 1.3),  # T2: the same people again
-        Signal("answer_share_7d", 0.02, 0.12, 1.6),  # T3
-        Signal("callers_7d", 5, 30, 1.2, log=True),  # T4
-        Signal("call_length_7d", 90, 40, 1.0),  # T4: median 45 s and less
-        Signal("short_share_7d", 0.5, 0.85, 0.7),  # T4
-        Signal("evening_share_7d", 0.2, 0.5, 0.6),  # T4
-        Signal("data_7d", 20_000_000, 2_000_000, 0.8, log=True),  # T5: next to no data
-        Signal("prepaid", 0, 1, 0.6),  # T5
-        Signal("sim_age", 60, 20, 0.5),  # T5
-        Signal("service_share_7d", 0.15, 0.02, 0.5),  # T5: rings no bank, school or landline
+        Signal("bursts_12h", 0.9, 3, 1.3, log=True),  # T2: several a day; a team or a market is told once
+        Signal("bursts_7d", 0.5, 8, 0.9, log=True),  # T2: 2 to 8 a day
+        Signal("texts_each_7d", 1.5, 8, 0.9, log=True),  # T2: the same people again
+        Signal("answer_share_7d", 0.02, 0.12, 0.6),  # T3
+        Signal("rung_share_7d", 0.15, 0.6, 0.9),  # T3: they ring; parents and players text back
+        Signal("contacters_24h", 4, 20, 0.8, log=True),  # T4
+        Signal("contacts_each_24h", 1.15, 2.2, 2.0),  # an order is a call, and another at the door
+        Signal("contacts_each_7d", 1.5, 4.5, 1.8, log=True),  # customers come back day after day
+        Signal("call_length_7d", 100, 40, 0.8),  # T4: median 45 s and less
+        Signal("talk_share_7d", 0.15, 0.01, 1.0),  # nobody has a chat with it
+        Signal("rung_for_caller_7d", 0.6, 0.1, 1.3),  # rung by many, ringing next to nobody
+        Signal("evening_share_7d", 0.05, 0.3, 0.6),  # T4
+        Signal("data_7d", 20_000_000, 1_000_000, 1.2, log=True),  # T5: next to no data
+        Signal("prepaid", 0, 1, 0.5),  # T5
+        Signal("sim_age", 365, 30, 0.7, log=True),  # T5
+        Signal("service_share_7d", 0.15, 0.02, 0.4),  # T5: rings no bank, school or landline
+        Signal("contacts_force_share", 0.3, 0.7, 0.6),  # T7: one market
         Signal("handsets_7d", 1, 2, 0.4),  # T6
-        Signal("handset.sims_30d", 1, 3, 0.4),  # T6
     )
-    intercept = -6.2
+    intercept = -10.0
     threshold = 0.5
     bands = (0.6, 0.8, 0.93)
     budget = 0.2

@@ -2,12 +2,14 @@
 
 from typing import Final
 
-from features.declare import BORN, FORCE, PREPAID, Of, of_other
+from features.declare import AMOUNT, BORN, FORCE, PREPAID, Condition, Of, of_other
 from features.declared import CATALOGUE
 from features.rows import MESSAGES, Entity, Flag, Kind, Role
 
 _NIGHT: Final = (22, 23, 0, 1, 2, 3, 4, 5)
 _EVENING: Final = (19, 20, 21, 22, 23, 0, 1, 2)
+_TALK_S: Final = 180.0
+"""Friends and family talk for minutes (the mean call of a subscription is over two); an order does not."""
 _SPEECH: Final = (*MESSAGES, Kind.CALL)
 
 number: Final = Of(CATALOGUE, Entity.NUMBER)
@@ -43,6 +45,21 @@ evening_in = number.events(
     kinds=[Kind.CALL],
     having=[Flag.OTHER_MOBILE, Flag.FINAL],
     hours=_EVENING,
+)
+rung_out = number.events(
+    "rung_out",
+    words="calls to mobiles",
+    roles=[Role.OUT],
+    kinds=[Kind.CALL],
+    having=[Flag.OTHER_MOBILE, Flag.FINAL],
+)
+talks = number.events(
+    "talks",
+    words="conversations of three minutes and more",
+    roles=[Role.IN, Role.OUT],
+    kinds=[Kind.CALL],
+    having=[Flag.FINAL, Flag.ANSWERED],
+    when=Condition(AMOUNT, at_least=_TALK_S),
 )
 contact_in = number.events(
     "contact_in",
@@ -120,6 +137,15 @@ bursts_7d = texts_out.bursts(
     every="1d",
     words="bursts of texts to 15 or more people, in a week",
 )
+bursts_12h = texts_out.bursts(
+    "bursts_12h",
+    texted_10m,
+    at_least=15,
+    gap="30m",
+    within="12h",
+    every="1h",
+    words="bursts of texts to 15 or more people, in half a day",
+)
 texts_out_24h = texts_out.count(
     "texts_out_24h", within="24h", every="4h", words="texts sent to mobiles in a day"
 )
@@ -146,6 +172,24 @@ texts_out_7d = texts_out.count(
 )
 answer_share_7d = number.ratio(
     "answer_share_7d", answered_7d, texts_out_7d, words="share of texts answered within the hour"
+)
+rung_back_7d = calls_in.replies(
+    "rung_back_7d",
+    to=texts_out,
+    field="other",
+    gap="1h",
+    within="7d",
+    every="1d",
+    words="calls in answer to a text within the hour, in a week",
+)
+rung_share_7d = number.ratio(
+    "rung_share_7d",
+    rung_back_7d,
+    answered_7d,
+    words="share of those who answered a text within the hour that did so by calling",
+)
+texts_each_7d = number.ratio(
+    "texts_each_7d", texts_out_7d, texted_7d, words="texts to each person texted in a week"
 )
 
 callers_24h = calls_in.distinct(
@@ -178,6 +222,53 @@ evening_share_7d = number.ratio(
     "evening_share_7d", evening_calls_7d, calls_in_7d, words="share of calls in the evening or at night"
 )
 
+contacters_24h = contact_in.distinct(
+    "contacters_24h",
+    "other",
+    within="24h",
+    every="4h",
+    words="different mobiles that called or texted in a day",
+)
+contacters_7d = contact_in.distinct(
+    "contacters_7d",
+    "other",
+    within="7d",
+    every="1d",
+    words="different mobiles that called or texted in a week",
+)
+contacts_in_24h = contact_in.count(
+    "contacts_in_24h", within="24h", every="4h", words="calls and texts from mobiles in a day"
+)
+contacts_in_7d = contact_in.count(
+    "contacts_in_7d", within="7d", every="1d", words="calls and texts from mobiles in a week"
+)
+contacts_each_24h = number.ratio(
+    "contacts_each_24h",
+    contacts_in_24h,
+    contacters_24h,
+    words="times a day that each of those in contact called or texted",
+)
+contacts_each_7d = number.ratio(
+    "contacts_each_7d",
+    contacts_in_7d,
+    contacters_7d,
+    words="times a week that each of those in contact called or texted",
+)
+rung_7d = rung_out.distinct(
+    "rung_7d", "other", within="7d", every="1d", words="different mobiles it called in a week"
+)
+rung_for_caller_7d = number.ratio(
+    "rung_for_caller_7d", rung_7d, callers_7d, words="mobiles it called for each that called it, in a week"
+)
+talks_7d = talks.count(
+    "talks_7d", within="7d", every="1d", words="conversations of three minutes and more in a week"
+)
+talk_share_7d = number.ratio(
+    "talk_share_7d",
+    talks_7d,
+    answered_calls_7d,
+    words="conversations of three minutes and more for each call answered",
+)
 contacts_7d = contact_any.distinct(
     "contacts_7d", "other", within="7d", every="1d", words="different mobiles in contact in a week"
 )
