@@ -1,8 +1,10 @@
 """A deal line: a phone number that is a drugs brand, texting its customers and taking their orders.
 
 County lines run on a number. It texts everyone on its list at once (a flare), several times a day and late into the
-evening; a good part of those texted ring or text back within the hour, and the calls are orders, under a minute long.
-The handset does little else: prepaid, hardly any data, no calls to banks or schools, and SIMs and handsets change.
+evening; a good part of those texted ring within the hour. The calls are orders, under a minute long, with another when the
+customer stands at the door, and the same people call again tomorrow: that is what no shop, team or taxi office has. The
+number itself rings next to nobody. The handset does little else: prepaid, hardly any data, no talks of minutes, no calls to
+banks or schools, and SIMs and handsets change. Lines that never text are told by their callers alone.
 Lines within one force are now the growing half, so nothing here asks for a journey from a hub to a county.
 The one who holds the phone may be a child who was made to.
 """
@@ -25,7 +27,7 @@ class DealLine(Detector):
 
     id = "deal_line"
     title = "A number that advertises to a list and takes short orders"
-    version = 2
+    version = 1
     status = "experimental"
     threat = "county_lines"
     typology = "deal_line"
@@ -34,26 +36,26 @@ class DealLine(Detector):
     four_p = "pursue"
     gate = (pl.col("bursts_7d") >= 1) | (pl.col("contacters_24h") >= 8)
     signals = (
-        Signal("bursts_12h", 0.9, 3, 1.3, log=True),  # T2: several a day; a team or a market is told once
-        Signal("bursts_7d", 0.5, 8, 0.9, log=True),  # T2: 2 to 8 a day
-        Signal("texts_each_7d", 1.5, 8, 0.9, log=True),  # T2: the same people again
+        Signal("bursts_12h", 0.9, 3, 1.4, log=True),  # T2: several a day; a team or a market is told once
+        Signal("bursts_7d", 0.5, 8, 1.2, log=True),  # T2: 2 to 8 a day
+        Signal("texts_each_7d", 1.5, 8, 1.3, log=True),  # T2: the same people again
         Signal("answer_share_7d", 0.02, 0.12, 0.6),  # T3
-        Signal("rung_share_7d", 0.15, 0.6, 0.9),  # T3: they ring; parents and players text back
-        Signal("contacters_24h", 4, 20, 0.8, log=True),  # T4
-        Signal("contacts_each_24h", 1.15, 2.2, 2.0),  # an order is a call, and another at the door
-        Signal("contacts_each_7d", 1.5, 4.5, 1.8, log=True),  # customers come back day after day
-        Signal("call_length_7d", 100, 40, 0.8),  # T4: median 45 s and less
-        Signal("talk_share_7d", 0.15, 0.01, 1.0),  # nobody has a chat with it
-        Signal("rung_for_caller_7d", 0.6, 0.1, 1.3),  # rung by many, ringing next to nobody
-        Signal("evening_share_7d", 0.05, 0.3, 0.6),  # T4
-        Signal("data_7d", 20_000_000, 1_000_000, 1.2, log=True),  # T5: next to no data
+        Signal("rung_share_7d", 0.15, 0.6, 1.2),  # T3: they ring; parents and players text back
+        Signal("contacters_24h", 4, 20, 0.5, log=True),  # T4
+        Signal("contacts_each_24h", 1.15, 2.2, 2.4),  # an order is a call, and another at the door
+        Signal("contacts_each_7d", 1.5, 4.5, 1.7, log=True),  # customers come back day after day
+        Signal("call_length_7d", 100, 40, 0.9),  # T4: median 45 s and less
+        Signal("talk_share_7d", 0.15, 0.01, 1.1),  # nobody has a chat with it
+        Signal("rung_for_caller_7d", 0.6, 0.1, 1.7),  # rung by many, ringing next to nobody
+        Signal("evening_share_7d", 0.05, 0.3, 0.4),  # T4
+        Signal("data_7d", 20_000_000, 1_000_000, 1.5, log=True),  # T5: next to no data
         Signal("prepaid", 0, 1, 0.5),  # T5
-        Signal("sim_age", 365, 30, 0.7, log=True),  # T5
+        Signal("sim_age", 365, 30, 1.0, log=True),  # T5
         Signal("service_share_7d", 0.15, 0.02, 0.4),  # T5: rings no bank, school or landline
-        Signal("contacts_force_share", 0.3, 0.7, 0.6),  # T7: one market
+        Signal("contacts_force_share", 0.3, 0.7, 0.7),  # T7: one market
         Signal("handsets_7d", 1, 2, 0.4),  # T6
     )
-    intercept = -10.0
+    intercept = -12.1
     threshold = 0.5
     bands = (0.6, 0.8, 0.93)
     budget = 0.2
@@ -64,12 +66,14 @@ class DealLine(Detector):
     seen = "seen_force"
     quiet_hours = 72
     misses = (
-        "Lines that work by WhatsApp or social media only, and lines that never text and have few callers."
+        "Lines that work by WhatsApp or social media only, lines with a handful of customers, and lines whose handset is "
+        "somebody's everyday phone."
     )
     innocent = (
-        "A takeaway or taxi dispatcher: many short calls, hardly any bursts of texts, a fixed place.",
-        "A hairdresser, garage or club that texts its customers: office hours, few call-backs, ordinary use beside it.",
-        "A school, team or congregation's text tree: rare bursts, long-known contacts.",
+        "A takeaway or taxi dispatcher: many short calls, each customer once, and drivers rung all evening.",
+        "A hairdresser, garage or market stall that texts its customers: once a day, by day, ordinary use beside it.",
+        "A coach, class or congregation: the same people each time, once a day at most, and answers by text.",
+        "A promoter of nights out: hundreds texted in the evening, few of whom ring, none of them day after day.",
     )
     runbook = (
         "Compare the lists of the last three bursts: the same people each time, and who called back within the hour?",
@@ -118,15 +122,16 @@ def _line() -> list[tuple[str, dict[str, Any]]]:
                     n, at + timedelta(seconds=4 * k), "sms", line, f"+44770090{100 + k:04d}", "mo", **burner
                 )
             )
-        for k in range(0, 40, 6):
-            n += 1
-            call = at + timedelta(minutes=6 + 2 * k)
-            events.append(
-                _record(
-                    n, call, "call", line, f"+44770090{100 + k:04d}", "mt",
-                    phase="complete", answered=True, duration_s=25, **burner,
-                )
-            )  # fmt: skip
+        for k in range(0, 40, 4):
+            for minutes in (6, 30):  # the order, and "I am here"
+                n += 1
+                call = at + timedelta(minutes=minutes + k)
+                events.append(
+                    _record(
+                        n, call, "call", line, f"+44770090{100 + k:04d}", "mt",
+                        phase="complete", answered=True, duration_s=25, **burner,
+                    )
+                )  # fmt: skip
     return sorted(events, key=lambda e: e[1]["ts"])
 
 

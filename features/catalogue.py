@@ -3,6 +3,7 @@
 import features.access
 import features.accounts
 import features.customers
+import features.journeys
 import features.numbers
 import features.payees
 import features.sims

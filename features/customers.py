@@ -1,11 +1,19 @@
-"""What is known of an account that a line's customers may pay into, and of those who pay: small round sums, again and again."""
+"""What is known of a line's customers: the accounts they pay into, the numbers they ring, and who is on a watch list."""
 
 from typing import Final
 
 from events.codes import STATUSES, code_of
 from features.accounts import account, street_sums, street_sums_7d
-from features.declare import Condition, of_other
-from features.rows import TRANSFERS, Flag, Kind, Role
+from features.declare import OTHER_ID, Condition, of_other
+from features.numbers import (
+    contacters_7d,
+    contacts_each_7d,
+    number,
+    rung_for_caller_7d,
+    short_calls_7d,
+)
+from features.rows import MESSAGES, TRANSFERS, Flag, Kind, Role
+from features.things import handset
 
 _TAKEN: Final = (code_of(STATUSES, "accepted"), code_of(STATUSES, "initiated"))
 _LATE: Final = (20, 21, 22, 23, 0, 1, 2, 3)
@@ -123,3 +131,72 @@ habitual_share_7d = account.ratio(
     street_sums_7d,
     words="share of the small round sums that come from people who pay such sums several times a week",
 )
+
+# Telephone numbers: who is in contact with a number that strangers ring often and briefly.
+short_each_7d = number.ratio(
+    "short_each_7d",
+    short_calls_7d,
+    contacters_7d,
+    words="answered calls of under a minute in a week for each mobile in contact",
+)
+_RUNG_BRIEFLY: Final = 1.5
+"""Customers ring several times a week and briefly (T4); friends talk, and a shop's customers ring once."""
+
+line_contact = number.events(
+    "line_contact",
+    words="calls and texts with a number that is rung often and briefly",
+    roles=[Role.IN, Role.OUT],
+    kinds=(*MESSAGES, Kind.CALL),
+    having=[Flag.OTHER_MOBILE, Flag.FINAL],
+    when=Condition(of_other(short_each_7d), at_least=_RUNG_BRIEFLY),
+)
+line_contact_7d = line_contact.count(
+    "line_contact_7d",
+    within="7d",
+    every="1d",
+    words="calls and texts in a week with numbers that are rung often and briefly",
+)
+customer_of = line_contact.known(
+    "customer_of", OTHER_ID, words="the number rung often and briefly with which it was last in contact"
+)
+its_contacters = line_contact.known(
+    "its_contacters",
+    of_other(contacters_7d),
+    words="how many mobiles were in contact with that number in a week",
+)
+its_contacts_each = line_contact.known(
+    "its_contacts_each", of_other(contacts_each_7d), words="times a week that each of them called or texted"
+)
+its_rung = line_contact.known(
+    "its_rung", of_other(rung_for_caller_7d), words="mobiles that number called for each that called it"
+)
+
+# Watch lists: children reported missing, and numbers known as lines.
+child_watch = number.events(
+    "child_watch",
+    words="reports that the child who has this number is missing",
+    roles=[Role.WATCHED],
+    kinds=[Kind.WATCH],
+    having=[Flag.WATCHED_CHILD],
+)
+child_missing = child_watch.listed(
+    "child_missing", words="the child who has this number is missing (1 yes, 0 no)"
+)
+handset_child_watch = handset.events(
+    "child_watch",
+    words="reports that the child who has this handset is missing",
+    roles=[Role.WATCHED],
+    kinds=[Kind.WATCH],
+    having=[Flag.WATCHED_CHILD],
+)
+handset_child_missing = handset_child_watch.listed(
+    "child_missing", words="the child who has this handset is missing (1 yes, 0 no)"
+)
+line_watch = number.events(
+    "line_watch",
+    words="this number is known as a deal line or is under an order",
+    roles=[Role.WATCHED],
+    kinds=[Kind.WATCH],
+    having=[Flag.WATCHED_LINE],
+)
+line_listed = line_watch.listed("line_listed", words="known as a deal line, or under an order (1 yes, 0 no)")

@@ -8,7 +8,7 @@ import pytest
 START = datetime(2026, 3, 2, 11, 0, tzinfo=UTC)
 LINE = "+447700900001"
 NORFOLK = "E23000024"
-BURNER = {"prepaid": True, "sim_activated": "2026-02-21"}
+BURNER: dict[str, Any] = {"prepaid": True, "sim_activated": "2026-02-21"}
 
 
 def customer(k: int) -> str:
@@ -109,6 +109,33 @@ def test_its_customers_are_no_lines(log: Log, tell: Any) -> None:
 def test_a_line_that_never_texts_and_has_few_callers_is_missed_as_its_page_says(log: Log, tell: Any) -> None:
     for day in range(5):
         log.orders(timedelta(days=day, hours=8), range(10), **BURNER)
+
+    assert _about(tell(log.events)) == []
+
+
+def test_a_line_that_never_texts_is_told_by_those_who_come_back(log: Log, tell: Any) -> None:
+    for k in range(50):
+        log.add(timedelta(hours=-1), "location", customer(k), force=NORFOLK, cell="norwich-2")
+    for day in range(3):
+        for hour in range(0, 12, 2):
+            log.orders(timedelta(days=day, hours=hour), range(hour, 26 + hour, 2), **BURNER)
+            log.orders(timedelta(days=day, hours=hour + 0.7), range(hour, 26 + hour, 2), **BURNER)
+
+    assert _about(tell(log.events))
+
+
+def test_a_market_stall_that_tells_its_customers_each_morning_is_quiet(log: Log, tell: Any) -> None:
+    for day in range(6):
+        at = timedelta(days=day, hours=-3)
+        log.flare(at, range(50), prepaid=True)
+        log.orders(at + timedelta(minutes=10), range(day, 50, 6), seconds=70)
+        log.orders(at + timedelta(hours=3), range(day + 1, 50, 4), seconds=90)
+        log.add(at + timedelta(hours=4), "data", LINE, bytes_down=90_000_000, bytes_up=1_000_000)
+        for k in range(5):
+            log.add(
+                at + timedelta(hours=5, minutes=9 * k), "call", LINE, other_number=customer(3 * k), direction="mo",
+                phase="complete", answered=True, duration_s=200,
+            )  # fmt: skip
 
     assert _about(tell(log.events)) == []
 
