@@ -32,6 +32,7 @@ from alerts.record import (
     Reason,
     Subject,
     agreeing,
+    apart,
     finite,
     raised_band,
 )
@@ -364,7 +365,7 @@ class Episodes:
         others = self._others(key, fire.subject)
         _add(episode.linked, [other.alert_id for other in others])
         _add(episode.corroborated_by, fire.corroborated_by)
-        same = [other.peak for other in others if other.peak.claim == fire.claim]
+        same = [other.peak for other in others if not apart(other.peak.claim, fire.claim)]
         _add(episode.corroborated_by, [f"{peak.stream}:{peak.detector}" for peak in same])
 
     def _others(self, key: _Key, subject: Subject) -> list[_Episode]:

@@ -23,10 +23,9 @@ INDICATORS: Final = (
 )  # fmt: skip
 """What a firing may say beside its score, because routing asks for it (nationally mapped group, and so on)."""
 
-CLAIMS: Final = ("", "line", "exploited", "till")
-"""What county-lines detectors claim: this is a line, this person is made use of, this account is a line's till.
-Scores of different claims are never added up and never raise each other's band: a child who carries drugs is not the
-line it is carried for."""
+CLAIMS: Final = ("", "line", "exploited")
+"""What a county-lines detector claims: that there is a line, or that this person is made use of. The two are never added
+up and never raise each other's band: a child who carries drugs is not the line it is carried for."""
 LONE_STREAMS: Final = ("payments", "telecoms")
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -328,6 +327,11 @@ def band_of(score: float, bands: tuple[float, float, float]) -> str:
     """The word for a score, given from where on it is medium, high and critical."""
     medium, high, critical = bands
     return BANDS[(score >= medium) + (score >= high) + (score >= critical)]
+
+
+def apart(one: str, other: str) -> bool:
+    """Whether two claims say nothing of each other: that somebody is exploited, and anything else."""
+    return (one == "exploited") != (other == "exploited")
 
 
 def raised_band(band: str) -> str:

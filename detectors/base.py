@@ -21,6 +21,7 @@ from typing import Any, ClassVar, Final
 
 import polars as pl
 
+from alerts.record import CLAIMS
 from detectors.errors import DetectorError
 from features.catalogue import all_features
 from features.declared import CATALOGUE
@@ -76,6 +77,9 @@ class Detector:
     bands: ClassVar[tuple[float, float, float]]
     budget: ClassVar[float]  # alerts a day per 100,000 subjects
     harm: ClassVar[Mapping[str, int]]
+    claim: ClassVar[str] = (
+        ""  # county lines: `line` (there is one) or `exploited` (this person is made use of)
+    )
     facts: ClassVar[tuple[str, ...]] = ()  # joined columns that are told beside the signals
     place: ClassVar[str] = ""  # the joined column that says where the subject lives
     active: ClassVar[str] = ""  # and the one that says where it is active
@@ -154,7 +158,9 @@ def _complete(cls: type[Detector]) -> None:
 
 
 def _possible(cls: type[Detector]) -> None:
-    closed = (("status", STATUSES), ("threat", THREATS), ("four_p", FOUR_P), ("stream", STREAMS))
+    closed = (
+        ("status", STATUSES), ("threat", THREATS), ("four_p", FOUR_P), ("stream", STREAMS), ("claim", CLAIMS),
+    )  # fmt: skip
     for name, words in closed:
         if getattr(cls, name) not in words:
             raise DetectorError(f"{cls.id}: {name} is one of {', '.join(words)}, not {getattr(cls, name)!r}")

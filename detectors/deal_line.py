@@ -34,6 +34,7 @@ class DealLine(Detector):
     stream = "telecoms"
     subject = Entity.NUMBER
     four_p = "pursue"
+    claim = "line"
     gate = (pl.col("bursts_7d") >= 1) | (pl.col("contacters_24h") >= 8)
     signals = (
         Signal("bursts_12h", 0.9, 3, 1.4, log=True),  # T2: several a day; a team or a market is told once

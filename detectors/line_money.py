@@ -32,6 +32,7 @@ class LineMoney(Detector):
     stream = "payments"
     subject = Entity.ACCOUNT
     four_p = "pursue"
+    claim = "line"
     gate = (pl.col("street_payers_7d") >= 5) | (pl.col("from_till_7d") >= 3)
     signals = (
         Signal("street_payers_7d", 4, 16, 0.9, log=True),  # P1: 8 and more payers in a week

@@ -138,6 +138,7 @@ class Judge(Standing):
             model_version=self.card.version.version,
             threat=detector.threat,
             typology=detector.typology,
+            claim=detector.claim,
             four_p=detector.four_p,
             stream=detector.stream,
             subject=self._subject(crossed, minor=minor),

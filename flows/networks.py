@@ -148,6 +148,7 @@ class NetworkScorer(Standing):
             model_version=self.card.version.version,
             threat=detector.threat,
             typology=detector.typology,
+            claim=detector.claim,
             four_p=detector.four_p,
             stream=detector.stream,
             subject=subject,

@@ -444,6 +444,7 @@ class SecondPass:
             model_version=scorer.card.version.version,
             threat=detector.threat,
             typology=detector.typology,
+            claim=detector.claim,
             four_p=detector.four_p,
             stream=detector.stream,
             subject=subject,
@@ -517,7 +518,7 @@ def _by_number(found: Sequence[_Kept]) -> dict[int, list[_Kept]]:
 
 def with_corroboration(fire: Fire, by: tuple[str, ...], related: tuple[Subject, ...]) -> Fire:
     """The firing with what another stream says of the same subject."""
-    indicators = tuple(dict.fromkeys((*fire.indicators, "multi_modal")))
+    indicators = tuple(dict.fromkeys((*fire.indicators, *(("multi_modal",) if by else ()))))
     return msgspec.structs.replace(
         fire,
         corroborated_by=by,

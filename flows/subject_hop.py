@@ -10,7 +10,7 @@ from dataclasses import replace
 from hashlib import blake2b
 from typing import Any, Final
 
-from alerts.record import Subject
+from alerts.record import Subject, apart
 from detectors.base import Detector
 from flows.edges import edges_as_one
 from flows.pairing import Pairing
@@ -29,6 +29,8 @@ class SubjectHop:
     """One shard of the subject hop."""
 
     def __init__(self, detectors: Iterable[type[Detector]] = (), data_class: str = "synthetic") -> None:
+        detectors = tuple(detectors)
+        self.says = {each.id: (each.stream, each.claim) for each in detectors}
         self.pairing = Pairing(detectors, data_class)
         self.known: dict[tuple[int, int], Said] = {}
         self.touched: set[tuple[int, int]] = set()
@@ -78,7 +80,8 @@ class SubjectHop:
         if not others:
             return one
         related = tuple(Subject(kind, token) for _, _, _, kind, token in others.values())
-        fire = with_corroboration(one.fire, tuple(sorted(others)), related)
+        agree = [name for name in sorted(others) if not apart(self._claim(name), one.fire.claim)]
+        fire = with_corroboration(one.fire, tuple(self._spoken(name) for name in agree), related)
         return replace(one, fire=fire)
 
     def _others(self, one: Evidence) -> Said:
@@ -91,6 +94,14 @@ class SubjectHop:
             and one.ts - at[0] <= _WEEK_US
             and at[1] >= at[2]
         }
+
+    def _claim(self, detector: str) -> str:
+        return self.says.get(detector, ("", ""))[1]
+
+    def _spoken(self, detector: str) -> str:
+        """A detector with its stream, as alerts name what corroborates them."""
+        stream = self.says.get(detector, ("", ""))[0]
+        return f"{stream}:{detector}" if stream else detector
 
     def _keep(self, one: Evidence) -> None:
         said = self.known.setdefault(one.number, {})

@@ -30,7 +30,6 @@ ONE_EXAMPLES: Final = (
 CLAIM_WORDS: Final = {
     "line": "a deal line",
     "exploited": "someone exploited",
-    "till": "a deal line's till",
     "fraud": "fraud",
     "telecoms_fraud": "telecoms fraud",
     "county_lines": "county lines",
