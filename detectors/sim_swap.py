@@ -36,10 +36,11 @@ class SimSwap(Detector):
     gate = (pl.col("since_sim_change") <= _THREE_DAYS) & (
         (pl.col("codes_after_change_1h") >= 1)
         | (pl.col("forwarding_after_change_3d") >= 1)
-        | (pl.col("handset_after_change_3d") >= 1)
+        | (pl.col("handset_changing") == 1)  # and where it does: later it may be a mere journey
     )
     signals = (
         Signal("handset_after_change_3d", 0, 1, 2.4),  # another handset within the hour
+        Signal("away_km", 8, 40, 2.0, log=True),  # where the number never spends its nights
         Signal("codes_after_change_1h", 0, 2, 2.2),  # 6.6: OTP texts within 72 hours
         Signal("forwarding_after_change_3d", 0, 1, 1.6),  # 6.6: *21* and then the bank calls
         Signal("since_sim_change", _THREE_DAYS, 3 * 3_600, 1.0),
