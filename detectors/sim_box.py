@@ -42,12 +42,12 @@ class SimBox(Detector):
         Signal("box_data_24h", 20_000_000, 1_000_000, 0.7, log=True),
         Signal("box_text_share_24h", 0.15, 0.02, 0.5),
     )
-    intercept = -5.4
+    intercept = -5.0
     threshold = 0.5
     bands = (0.6, 0.8, 0.93)
     budget = 0.3
     harm: ClassVar[dict[str, int]] = {"financial": 2, "community": 1}
-    facts = ("box_calls_24h", "box_taken_24h", "box_sims_24h")
+    facts = ("box_calls_24h", "box_taken_24h")
     quiet_hours = 96
     misses = (
         "Boxes that change the handset's identity with every SIM, boxes that make a dozen calls a day with each, "

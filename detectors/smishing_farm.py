@@ -47,7 +47,7 @@ class SmishingFarm(Detector):
     bands = (0.6, 0.8, 0.93)
     budget = 0.3
     harm: ClassVar[dict[str, int]] = {"financial": 3, "community": 1}
-    facts = ("box_texts_24h", "box_texts_1h", "box_answers_24h", "box_sims_24h")
+    facts = ("box_texts_24h", "box_texts_1h", "box_answers_24h")
     quiet_hours = 48
     misses = (
         "Senders that spread a campaign over very many SIMs with a few texts each, false base stations, texts by "

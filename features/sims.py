@@ -79,8 +79,12 @@ costly_out = number.events(
     kinds=[Kind.CALL],
     having=[Flag.OTHER_COSTLY, Flag.FINAL],
 )
-calls_out = number.events(
-    "calls_out", words="calls made", roles=[Role.OUT], kinds=[Kind.CALL], having=[Flag.FINAL]
+made = number.events(
+    "made",
+    words="calls made, whoever tells of them",
+    roles=[Role.OUT, Role.HEARD],
+    kinds=[Kind.CALL],
+    having=[Flag.FINAL],
 )
 costly_seconds_24h = costly_out.total(
     "costly_seconds_24h",
@@ -109,7 +113,7 @@ costly_numbers_24h = costly_out.distinct(
 costly_calls_7d = costly_out.count(
     "costly_calls_7d", within="7d", every="1d", words="calls abroad and to premium rates in a week"
 )
-calls_out_7d = calls_out.count("calls_out_7d", within="7d", every="1d", words="calls made in a week")
+calls_out_7d = made.count("calls_out_7d", within="7d", every="1d", words="calls made in a week")
 costly_share_7d = number.ratio(
     "costly_share_7d",
     costly_calls_7d,
@@ -131,13 +135,6 @@ rings = number.events(
     roles=[Role.OUT, Role.HEARD],
     kinds=[Kind.CALL],
     having=[Flag.UNREACHED, Flag.FINAL],
-)
-made = number.events(
-    "made",
-    words="calls made, whoever tells of them",
-    roles=[Role.OUT, Role.HEARD],
-    kinds=[Kind.CALL],
-    having=[Flag.FINAL],
 )
 back = number.events(
     "back",
@@ -319,9 +316,6 @@ box_answer_share_24h = handset.ratio(
 )
 box_places_24h = box_spoken.distinct(
     "box_places_24h", "place", within="24h", every="4h", words="different cells in a day"
-)
-box_sims_24h = box_spoken.distinct(
-    "box_sims_24h", "sim", within="24h", every="4h", words="different SIMs used in the handset in a day"
 )
 box_data_24h = box_data.total(
     "box_data_24h", within="24h", every="4h", words="data used by the handset in a day", unit="bytes"
