@@ -18,6 +18,9 @@ from models.scorecard import Signal
 
 _START = datetime(2026, 3, 2, 11, 0, tzinfo=UTC)
 _THREE_DAYS = 3 * 86_400
+_FIRST_HOURS = (
+    6 * 3_600
+)  # where the new handset turns up then, it was taken to: later it may be a mere journey
 _HOME, _FAR = (52.63, 1.30), (53.48, -2.24)
 
 
@@ -36,7 +39,7 @@ class SimSwap(Detector):
     gate = (pl.col("since_sim_change") <= _THREE_DAYS) & (
         (pl.col("codes_after_change_1h") >= 1)
         | (pl.col("forwarding_after_change_3d") >= 1)
-        | (pl.col("handset_changing") == 1)  # and where it does: later it may be a mere journey
+        | ((pl.col("handset_after_change_3d") >= 1) & (pl.col("since_sim_change") <= _FIRST_HOURS))
     )
     signals = (
         Signal("handset_after_change_3d", 0, 1, 2.4),  # another handset within the hour

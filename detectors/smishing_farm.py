@@ -31,7 +31,12 @@ class SmishingFarm(Detector):
     stream = "telecoms"
     subject = Entity.HANDSET
     four_p = "pursue"
-    gate = (pl.col("box_texted_24h") >= 40) & (pl.col("box_texted_share_24h") >= 0.8)
+    gate = (
+        (pl.col("box_texted_24h") >= 40)
+        & (pl.col("box_texted_share_24h") >= 0.8)
+        # answers take their time: of one burst by one SIM nothing can be said yet
+        & ((pl.col("box_burst_share_24h") <= 0.75) | (pl.col("sims_30d") >= 3))
+    )
     signals = (
         Signal("box_texted_24h", 40, 200, 1.6, log=True),
         Signal("box_texted_share_24h", 0.8, 0.97, 1.0),  # no repeat recipients

@@ -50,9 +50,6 @@ codes_after_change = number.events(
 since_sim_change = sim_changes.since(
     "since_sim_change", words="since the SIM changed or the number moved to another operator"
 )
-handset_changing = handset_after_change.happening(
-    "handset_changing", words="the handset changes, within an hour of the SIM"
-)
 away_km = said.away_km("away_km", words="distance from where the number usually spends its nights")
 handset_after_change_3d = handset_after_change.count(
     "handset_after_change_3d", within="3d", every="6h", words="new handset within an hour of the new SIM"
