@@ -10,7 +10,7 @@ abroad, nobody here reports: it is known from the records of those it called (`H
 from typing import Final
 
 from features.declare import BORN, Condition, since_last
-from features.numbers import number, said
+from features.numbers import number
 from features.rows import MESSAGES, Flag, Kind, Role
 from features.things import handset
 
@@ -50,7 +50,6 @@ codes_after_change = number.events(
 since_sim_change = sim_changes.since(
     "since_sim_change", words="since the SIM changed or the number moved to another operator"
 )
-away_km = said.away_km("away_km", words="distance from where the number usually spends its nights")
 handset_after_change_3d = handset_after_change.count(
     "handset_after_change_3d", within="3d", every="6h", words="new handset within an hour of the new SIM"
 )
