@@ -93,7 +93,7 @@ def _text(n: int, at: datetime, other: str, direction: str = "mo", **more: Any) 
 def _farm(handset: str) -> list[tuple[str, dict[str, Any]]]:
     events: list[tuple[str, dict[str, Any]]] = []
     for one in range(2):
-        sim = {
+        sim: dict[str, Any] = {
             "number": f"+44770090000{one + 1}", "imsi": f"00101000000000{one}", "imei": handset, "prepaid": True,
             "sim_activated": _START.date().isoformat(), "cell": "00101-1-1",
         }  # fmt: skip
