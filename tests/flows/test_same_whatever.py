@@ -25,7 +25,7 @@ def test_both_streams_end_as_alerts_about_the_mule_and_the_line(undisturbed: Any
 
 
 def test_an_account_and_its_phone_corroborate_each_other(undisturbed: Any) -> None:
-    assert b'"corroborated_by":["deal_line"]' in undisturbed.alerts
+    assert b'"corroborated_by":["telecoms:deal_line"]' in undisturbed.alerts
 
 
 def test_things_are_alerted_about_too_with_their_holders_beside_them(undisturbed: Any) -> None:
