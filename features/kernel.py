@@ -11,11 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from events.kernels import njit
-from features.prefetch import fetch
+from features.prefetch import fetch, lowest
 from features.program import (
     AGE,
     AWAY_KM,
-    BEFORE_READS,
     BURSTS,
     DEVIATION,
     DISTINCT,
@@ -258,6 +257,8 @@ def _window_sum(state, s, base, buckets, window, now):  # type: ignore[no-untype
     if head == 0:
         return total
     first = max(now - window + 1, head - buckets + 1)
+    if first > head:
+        return total
     at = first % buckets
     for _ in range(first, min(head, now) + 1):
         total += state[s, base + 1 + at]
@@ -302,19 +303,20 @@ def _take_place(state, s, base, code):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, inline="always")
-def _chosen(row, selections, x, i, state, s):  # type: ignore[no-untyped-def]
+def _chosen(row, selections, parts, x, i, state, s):  # type: ignore[no-untyped-def]
     """Which selections an event belongs to, as bits."""
     bits = np.uint64(0)
-    kind = np.uint64(1) << np.uint64(row.kind)
-    role = np.uint32(1) << np.uint32(row.role)
+    left = parts[row.kind, row.role]
+    if left == 0:
+        return bits
     status = np.uint32(1) << np.uint32(row.status)
     hour = np.uint32(1) << np.uint32((row.ts // _HOUR_US) % 24)
-    for j in range(len(selections)):
+    while left != 0:
+        j = lowest(left)
+        left &= left - np.uint64(1)
         sel = selections[j]
         if (
-            (sel.kinds & kind) == 0
-            or (sel.roles & role) == 0
-            or (sel.statuses & status) == 0
+            (sel.statuses & status) == 0
             or (row.flags & sel.having) != sel.having
             or (row.flags & sel.lacking) != 0
             or (sel.hours & hour) == 0
@@ -429,10 +431,25 @@ def _away(lat, lon, state, s, base):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def advance(  # type: ignore[no-untyped-def]
-    rows, slots, x, state, pairs, used, selections, relations, cells, reads, out
+    rows,
+    slots,
+    x,
+    state,
+    pairs,
+    used,
+    selections,
+    parts,
+    relations,
+    cells,
+    cell_bits,
+    reads_before,
+    reads_after,
+    everys,
+    out,
 ):
     """Take rows in order: what was known before, what changes, what is known now. Gives (pairs used, rows too late)."""
     n_rel = len(relations)
+    nows = np.empty(len(everys), dtype=np.int64)
     at_pair = np.empty(max(n_rel, 1), dtype=np.int64)
     old_last = np.empty(max(n_rel, 1), dtype=np.int64)
     late_rows = 0
@@ -446,7 +463,7 @@ def advance(  # type: ignore[no-untyped-def]
             out[i, :] = np.nan
             continue
         clock = max(np.int64(state[s, 0]), row.ts)
-        bits = _chosen(row, selections, x, i, state, s)
+        bits = _chosen(row, selections, parts, x, i, state, s)
         late = False
 
         for r in range(n_rel):
@@ -480,11 +497,9 @@ def advance(  # type: ignore[no-untyped-def]
             at_pair[r] = at
             old_last[r] = pairs[at].last
 
-        for j in range(len(reads)):
-            read = reads[j]
+        for j in range(len(reads_before)):
+            read = reads_before[j]
             code = read.code
-            if code > BEFORE_READS:
-                continue
             value = np.nan
             if code == SINCE:
                 last = state[s, read.base]
@@ -519,12 +534,12 @@ def advance(  # type: ignore[no-untyped-def]
                     total += state[s, read.base + k]
                 bin_ = ((row.ts // _HOUR_US) % 24) // (24 // HOUR_BINS)
                 value = (state[s, read.base + bin_] + 1.0) / (total + HOUR_BINS)
-            out[i, j] = value
+            out[i, read.column] = value
 
-        for j in range(len(cells)):
-            cell = cells[j]
-            if (bits >> np.uint64(cell.selection)) & np.uint64(1) == 0:
+        for j in range(len(cells) if bits != 0 else 0):
+            if (bits & cell_bits[j]) == 0:
                 continue
+            cell = cells[j]
             code = cell.code
             base = cell.base
             if code == RING_SUM:
@@ -673,21 +688,21 @@ def advance(  # type: ignore[no-untyped-def]
             state[s, 1] = max(state[s, 1], np.float64(row.recorded))
             state[s, 2] += 1.0
 
-        for j in range(len(reads)):
-            read = reads[j]
+        for j in range(len(everys)):
+            nows[j] = clock // everys[j]
+        for j in range(len(reads_after)):
+            read = reads_after[j]
             code = read.code
-            if code <= BEFORE_READS:
-                continue
             value = np.nan
             if code == WINDOW:
-                value = _window_sum(state, s, read.base, read.buckets, read.window, clock // read.every)
+                value = _window_sum(state, s, read.base, read.buckets, read.window, nows[read.clock])
             elif code == MEAN:
-                now = clock // read.every
+                now = nows[read.clock]
                 n = _window_sum(state, s, read.base2, read.buckets2, read.window, now)
                 if n > 0.0:
                     value = _window_sum(state, s, read.base, read.buckets, read.window, now) / n
             elif code == SPREAD:
-                now = clock // read.every
+                now = nows[read.clock]
                 n = _window_sum(state, s, read.base2, read.buckets2, read.window, now)
                 if n >= 2.0:
                     m = _window_sum(state, s, read.base, read.buckets, read.window, now) / n
@@ -712,12 +727,10 @@ def advance(  # type: ignore[no-untyped-def]
                 if state[s, read.base] > 0.0:
                     value = (clock - state[s, read.base + 1]) / _DAY_US
             elif code == WINDOW_MAX:
-                value = _window_extreme(
-                    state, s, read.base, read.buckets, read.window, clock // read.every, 1.0
-                )
+                value = _window_extreme(state, s, read.base, read.buckets, read.window, nows[read.clock], 1.0)
             elif code == WINDOW_MIN:
                 value = _window_extreme(
-                    state, s, read.base, read.buckets, read.window, clock // read.every, -1.0
+                    state, s, read.base, read.buckets, read.window, nows[read.clock], -1.0
                 )
             elif code == PLACE or code == PLACE_SHARE:
                 best = 0
@@ -729,7 +742,7 @@ def advance(  # type: ignore[no-untyped-def]
                 if total > 0.0:
                     weight = state[s, read.base + 2 * best + 1]
                     value = state[s, read.base + 2 * best] if code == PLACE else weight / total
-            out[i, j] = value
+            out[i, read.column] = value
         if late:
             late_rows += 1
     return used, late_rows

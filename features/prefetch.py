@@ -1,4 +1,4 @@
-"""Asking memory for what will be needed soon.
+"""What the processor can do and Python has no word for: asking memory ahead, finding the lowest bit.
 
 A shard's rows touch entities at random, and an entity's state is some thirty cache lines that are rarely in the
 cache. Asked for a few rows ahead, they are there in time; the values read do not depend on it.
@@ -32,3 +32,16 @@ def _fetch(_context: Any, array: Any, at: Any) -> Any:
 
 fetch: Any = intrinsic(_fetch)
 """`fetch(array, byte)` within a kernel."""
+
+
+def _lowest(_context: Any, bits: Any) -> Any:
+    """The place of the lowest bit that is set."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.int64(types.uint64), codegen
+
+
+lowest: Any = intrinsic(_lowest)
+"""`lowest(bits)` within a kernel: the place of the lowest bit of a number that is not 0."""

@@ -23,8 +23,6 @@ from features.rows import Entity
 
 SELECTION: Final = np.dtype(
     [
-        ("kinds", "u8"),
-        ("roles", "u4"),
         ("statuses", "u4"),
         ("having", "i8"),
         ("lacking", "i8"),
@@ -33,7 +31,8 @@ SELECTION: Final = np.dtype(
         ("source", "i4"),
         ("arg", "i4"),
         ("bound", "f8"),
-    ]
+    ],
+    align=True,
 )
 RELATION: Final = np.dtype(
     [
@@ -42,7 +41,8 @@ RELATION: Final = np.dtype(
         ("lifetime", "i8"),
         ("source", "i4"),  # what is summed of the pair
         ("arg", "i4"),
-    ]
+    ],
+    align=True,
 )
 CELL: Final = np.dtype(
     [
@@ -61,7 +61,8 @@ CELL: Final = np.dtype(
         ("watch_buckets", "i4"),
         ("watch_window", "i4"),
         ("watch_every", "i8"),
-    ]
+    ],
+    align=True,
 )
 READ: Final = np.dtype(
     [
@@ -79,7 +80,10 @@ READ: Final = np.dtype(
         ("arg", "i4"),
         ("relation", "i4"),
         ("log", "i4"),
-    ]
+        ("column", "i4"),
+        ("clock", "i4"),  # which of the program's sizes of bucket
+    ],
+    align=True,
 )
 
 # Cells
@@ -122,6 +126,9 @@ HEADER: Final = 3
 MOST_SELECTIONS: Final = 64
 """The selections an event belongs to are the bits of one 64-bit number."""
 
+_KINDS: Final = 64
+_ROLES: Final = 32
+
 HOUR_BINS: Final = 8
 PLACE_SLOTS: Final = 4
 """Forces remembered of one entity at a time; a fifth takes the place of the rarest (space-saving counts)."""
@@ -145,7 +152,12 @@ class Program:
     selections: npt.NDArray[np.void]
     relations: npt.NDArray[np.void]
     cells: npt.NDArray[np.void]
-    reads: npt.NDArray[np.void]
+    before: npt.NDArray[np.void]  # reads of what was known before an event
+    after: npt.NDArray[np.void]  # and of what is known after it
+    # What follows from these, so that a row costs what concerns it
+    parts: npt.NDArray[np.uint64]  # by kind and role, the selections that an event can belong to
+    cell_bits: npt.NDArray[np.uint64]  # by cell, its selection's bit
+    everys: npt.NDArray[np.int64]  # the sizes of bucket that reads need
 
     @property
     def outputs(self) -> int:
@@ -182,8 +194,6 @@ class _Compiler:
         if chosen not in self.selection_index:
             compare, source, arg, bound = self.condition(chosen.when)
             row = (
-                _mask(chosen.kinds),
-                _mask(chosen.roles),
                 _mask(chosen.statuses) if chosen.statuses else 0xFFFFFFFF,
                 _union(chosen.having),
                 _union(chosen.lacking),
@@ -291,6 +301,12 @@ class _Compiler:
         reads = [self._placed(read) for read in self.reads]
         self._since_places()
         relations = [(*row, *self.sums.get(i, (V_ONE, 0))) for i, row in enumerate(self.relations)]
+        everys = sorted({int(str(read["every"])) for read in reads if "every" in read})
+        for read in reads:
+            if "every" in read:
+                read["clock"] = everys.index(int(str(read["every"])))
+        # the time of the last event changes after all that may look at it as it was before this one
+        cells = _records(CELL, sorted(self.cells, key=lambda cell: cell["code"] == LAST))
         return Program(
             self.entity,
             self.second_pass,
@@ -298,10 +314,20 @@ class _Compiler:
             self.width,
             np.array(self.selections, dtype=SELECTION) if self.selections else np.zeros(0, SELECTION),
             np.array(relations, dtype=RELATION) if relations else np.zeros(0, RELATION),
-            # the time of the last event changes after all that may look at it as it was before this one
-            _records(CELL, sorted(self.cells, key=lambda cell: cell["code"] == LAST)),
-            _records(READ, reads),
+            cells,
+            _records(READ, [read for read in reads if int(str(read["code"])) <= BEFORE_READS]),
+            _records(READ, [read for read in reads if int(str(read["code"])) > BEFORE_READS]),
+            self._parts(),
+            np.uint64(1) << cells["selection"].astype(np.uint64),
+            np.array(everys, dtype=np.int64),
         )
+
+    def _parts(self) -> npt.NDArray[np.uint64]:
+        parts = np.zeros((_KINDS, _ROLES), dtype=np.uint64)
+        for bit, chosen in enumerate(self.selection_index):
+            for kind in chosen.kinds:
+                parts[int(kind), [int(role) for role in set(chosen.roles)]] |= np.uint64(1 << bit)
+        return parts
 
     def _placed(self, read: dict[str, int]) -> dict[str, object]:
         """A read with its cells' places, known only once every cell is."""
@@ -324,7 +350,7 @@ class _Compiler:
             if source == V_SINCE:
                 self.sums[i] = (source, int(str(self.cells[arg]["base"])))
         self.selections = [
-            (*row[:8], self.cells[int(str(row[8]))]["base"], row[9]) if row[6] and row[7] == V_SINCE else row
+            (*row[:6], self.cells[int(str(row[6]))]["base"], row[7]) if row[4] and row[5] == V_SINCE else row
             for row in self.selections
         ]
 

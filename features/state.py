@@ -73,9 +73,13 @@ class EntityState:
             self.pairs,
             self.pairs_used,
             p.selections,
+            p.parts,
             p.relations,
             p.cells,
-            p.reads,
+            p.cell_bits,
+            p.before,
+            p.after,
+            p.everys,
             out,
         )
         self.pairs_used = int(used)
