@@ -70,7 +70,8 @@ class Plan:
         for program in [*self.first.values(), *(plan.second for plan in self.subjects.values())]:
             hasher.update(f"{program.entity.name} {program.second_pass} {program.width}".encode())
             hasher.update(repr(program.names).encode())
-            for part in (program.selections, program.relations, program.cells, program.reads):
+            parts = (program.selections, program.parts, program.relations, program.cells)
+            for part in (*parts, program.before, program.after):
                 hasher.update(part.tobytes())
         for plan in self.subjects.values():
             hasher.update(repr((plan.columns, plan.own, plan.other_picks, plan.thing_picks)).encode())

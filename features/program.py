@@ -312,8 +312,8 @@ class _Compiler:
             self.second_pass,
             tuple(f.name for f in self.features),
             self.width,
-            np.array(self.selections, dtype=SELECTION) if self.selections else np.zeros(0, SELECTION),
-            np.array(relations, dtype=RELATION) if relations else np.zeros(0, RELATION),
+            _filled(SELECTION, self.selections),
+            _filled(RELATION, relations),
             cells,
             _records(READ, [read for read in reads if int(str(read["code"])) <= BEFORE_READS]),
             _records(READ, [read for read in reads if int(str(read["code"])) > BEFORE_READS]),
@@ -552,6 +552,14 @@ def _mask(values: Sequence[int]) -> int:
 
 def _union(flags: Sequence[int]) -> int:
     return sum(int(f) for f in set(flags))
+
+
+def _filled(dtype: np.dtype[np.void], rows: Sequence[tuple[object, ...]]) -> npt.NDArray[np.void]:
+    """Rows of a table, what lies between their fields zero: they are compared as bytes."""
+    records = np.zeros(len(rows), dtype=dtype)
+    if rows:
+        records[:] = rows
+    return records
 
 
 def _records(dtype: np.dtype[np.void], rows: Sequence[Mapping[str, object]]) -> npt.NDArray[np.void]:
