@@ -103,12 +103,21 @@ class Part:
     kinds: tuple[Kind, ...]
     gate: pl.Expr
     keeps: str  # how long it waits for the other half
-    lacking: tuple[Flag, ...] = ()
+    having: tuple[Flag, ...] = ()
+    lasting_s: float = (
+        0.0  # calls: one that is over and was shorter ends its start's wait and is no half itself
+    )
 
     @property
     def keeps_us(self) -> int:
         """How long it waits, in microseconds."""
         return duration(self.keeps)
+
+    def is_long_enough(self, happened: Happened) -> bool:
+        """Whether a call goes on, or lasted long enough; anything but a call does."""
+        return (
+            happened.kind != Kind.CALL or happened.is_open or happened.lasted >= self.lasting_s * _SECOND_US
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import features.access
 import features.accounts
+import features.callers
 import features.customers
 import features.journeys
 import features.numbers

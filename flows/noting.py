@@ -73,7 +73,7 @@ class _Half:
     gate: dict[str, int]
     roles: npt.NDArray[np.bool_]
     kinds: npt.NDArray[np.bool_]
-    lacking: int
+    having: int
 
 
 class Noter:
@@ -131,17 +131,18 @@ def _half(plan: Plan, detector: type[CrossDetector], side: str, entity: Entity) 
         {name: columns.index(name) for name in part.gate.meta.root_names()},
         np.isin(np.arange(256), part.roles),
         np.isin(np.arange(256), part.kinds),
-        sum(part.lacking),
+        sum(part.having),
     )
 
 
 def _gated(half: _Half, rows: Rows, joined: Floats) -> Places:
     """The cheap tests leave few rows for the gate."""
     meant = half.roles[rows["role"]] & half.kinds[rows["kind"]] & (rows["shadow"] == 0)
-    if half.lacking:
-        meant &= (rows["flags"] & rows["flags"].dtype.type(half.lacking)) == 0
+    if half.having:
+        having = rows["flags"].dtype.type(half.having)
+        meant &= (rows["flags"] & having) == having
     places = np.flatnonzero(meant)
-    if not len(places):
+    if not len(places) or not half.gate:
         return places
     # an absent value is null and passes no gate by itself: to Polars a NaN would be larger than any number
     frame = pl.DataFrame(

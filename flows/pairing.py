@@ -15,6 +15,7 @@ from alerts.record import Fire, Happening
 from detectors.base import Detector
 from detectors.cross import PAYMENT, TELECOMS, CrossDetector, Happened
 from features.declare import duration
+from features.rows import Kind
 from flows.judging import Judge
 from flows.noting import Crossed, Note, crossing
 from flows.second_pass import Evidence
@@ -22,7 +23,6 @@ from flows.split import Names, Rule
 
 MOST_WAITING: Final = 24
 """Notes of one stream that wait for one detector under one number; of more the oldest goes, and is counted."""
-_SAME_CALL_US: Final = 10_000_000
 _SWEEP_US: Final = 600_000_000
 
 Number = tuple[int, int]
@@ -73,12 +73,14 @@ class Pairing:
         waits = self._living(key)
         mine, others = (waits.payments, waits.telecoms)[:: 1 if note.side == PAYMENT else -1]
         if note.side == TELECOMS:
-            _replace_start(mine, happened)
+            _end_start(mine, happened)
+        self.touched.add(key)
+        if not detector.part(note.side).is_long_enough(happened):
+            return []
         mine.append(note)
         if len(mine) > MOST_WAITING:
             del mine[0]
             self.crowded_out += 1
-        self.touched.add(key)
         within = duration(detector.within)
         near = [other for other in others if abs(other.happened.ts - happened.ts) <= within]
         if not near:
@@ -208,12 +210,7 @@ def _named(notes: list[Note], names: Names | None) -> list[Note]:
     return [note._replace(named=named) for note, named in zip(notes, told, strict=True)]
 
 
-def _replace_start(telecoms: list[Note], happened: Happened) -> None:
-    """A call's record takes the place of the record of its start."""
-    if happened.is_open or not happened.lasted:
-        return
-    for place, held in enumerate(telecoms):
-        same = held.happened.is_open and held.happened.other == happened.other
-        if same and abs(held.happened.ts - happened.began) <= _SAME_CALL_US:
-            del telecoms[place]
-            return
+def _end_start(telecoms: list[Note], happened: Happened) -> None:
+    """A call's record takes the place of the record of its start: nobody is rung twice at once by one number."""
+    if happened.kind == Kind.CALL and not happened.is_open:
+        telecoms[:] = [n for n in telecoms if not (n.happened.is_open and n.happened.other == happened.other)]
