@@ -77,6 +77,8 @@ class Pairing:
         self.touched.add(key)
         if not detector.part(note.side).is_long_enough(happened):
             return []
+        if detector.ties:  # who joins two is one, however often they meet
+            mine[:] = [n for n in mine if n.happened.other != happened.other]
         mine.append(note)
         if len(mine) > MOST_WAITING:
             del mine[0]
