@@ -17,6 +17,15 @@ WORDS: Final[Mapping[str, tuple[str, ...]]] = {
     "mule_account": ("mule_network",),
     "app_fraud": ("app_case",),
     "account_takeover": ("takeover",),
+    "call_during_payment": (
+        "app_impersonation_bank",
+        "app_impersonation_other",
+        "app_investment",
+        "app_romance",
+        "app_advance_fee",
+        "app_ceo",
+    ),
+    "line_and_money": ("line",),
     "courier": ("runner",),
     "cuckooing": ("cuckoo",),
 }
