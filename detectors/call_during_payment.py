@@ -79,7 +79,8 @@ class CallDuringPayment(CrossDetector):
     telecoms = Part(
         roles=(Role.IN,),
         kinds=(Kind.CALL,),
-        gate=(pl.col("caller_age") <= 2.0) | pl.col("caller_age").is_null(),  # null: it hides its number
+        gate=((pl.col("caller_age") <= 1.0) | pl.col("caller_age").is_null())  # null: it hides its number
+        & ((pl.col("call_length") >= 120) | (pl.col("calls_begun_4h") >= 1)),  # short ones: to end what began
         keeps="3h",
         lasting_s=120.0,
     )
@@ -116,23 +117,25 @@ class CallDuringPayment(CrossDetector):
     signals = (
         Signal("between.call_minutes", 2, 15, 1.0, log=True),
         Signal("between.minutes_after", 30, 2, 0.7),
-        Signal("between.hidden_caller", 0, 1, 1.1),
-        Signal("between.calls", 1, 3, 0.4),
+        Signal("between.hidden_caller", 0, 1, 1.3),
+        Signal("between.calls", 1, 3, 0.3),
         Signal("between.payments", 1, 3, 0.6),
         Signal("between.said_new", 0, 1, 0.5),
-        Signal("between.name_wrong", 0, 1, 0.7),
-        Signal("between.overridden", 0, 1, 0.7),
+        Signal("between.name_wrong", 0, 1, 0.5),
+        Signal("between.overridden", 0, 1, 0.8),
         Signal("between.older", 0, 1, 0.4),
         Signal("telecoms.caller_age", 1, 0, 0.3),
-        Signal("payment.transfer_deviation", 1, 4, 1.3),
+        Signal("telecoms.other.sim_age", 60, 10, 0.7),  # a caller whose number is a few weeks old
+        Signal("payment.transfer_deviation", 1, 4, 0.8),
+        Signal("payment.payment_deviation", 1.5, 4, 0.7),
         Signal("payment.payment_amount", 20_000, 300_000, 0.9, log=True),
-        Signal("payment.payee_age", 1, 0, 0.5),
+        Signal("payment.payee_age", 1, 0, 0.4),
         Signal("payment.other.account_age", 365, 30, 0.7),
-        Signal("payment.other.first_payments_7d", 1, 5, 0.6, log=True),
-        Signal("payment.since_limit_changed", 86_400, 3_600, 0.6),
+        Signal("payment.other.first_payments_7d", 1, 5, 0.5, log=True),
+        Signal("payment.since_limit_changed", 86_400, 3_600, 0.8),
         Signal("payment.since_reset", 86_400, 3_600, 0.4),
     )
-    intercept = -6.2
+    intercept = -5.0
     threshold = 0.5
     bands = (0.6, 0.8, 0.93)
     budget = 1.5

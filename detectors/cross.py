@@ -14,7 +14,6 @@ import polars as pl
 
 from detectors.base import Detector, Meaning
 from detectors.errors import DetectorError
-from features.declare import duration
 from features.rows import Entity, Flag, Kind, Role
 
 PAYMENT: Final = "payment"
@@ -108,11 +107,6 @@ class Part:
         0.0  # calls: one that is over and was shorter ends its start's wait and is no half itself
     )
 
-    @property
-    def keeps_us(self) -> int:
-        """How long it waits, in microseconds."""
-        return duration(self.keeps)
-
     def is_long_enough(self, happened: Happened) -> bool:
         """Whether a call goes on, or lasted long enough; anything but a call does."""
         return (
@@ -140,7 +134,7 @@ class CrossDetector(Detector, is_kind=True):
     telecoms: ClassVar[Part]
     within: ClassVar[str]  # how far apart the two may be
     between: ClassVar[tuple[Between, ...]]
-    gate: ClassVar[pl.Expr] = pl.lit(value=True)  # over a pair's values
+    gate: ClassVar[pl.Expr]  # over a pair's values
     ties: ClassVar[Ties | None] = None
 
     @classmethod

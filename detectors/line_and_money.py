@@ -73,6 +73,7 @@ class LineAndMoney(CrossDetector):
             "hours",
         ),
     )
+    gate = pl.col("between.customers") >= 3
     signals = (
         Signal("between.customers", 2, 8, 2.2, log=True),
         Signal("between.share_of_payers", 0.1, 0.5, 1.3),

@@ -62,7 +62,7 @@ def _changes(pair: Pair) -> float:
 def _drained(pair: Pair) -> float:
     """The share of what was in the account that this payment takes."""
     payment = pair.payment
-    before = payment.value + payment.balance
+    before = payment.value + max(payment.balance, 0.0)
     return payment.value / before if before > 0 and payment.role == Role.PAYER else float("nan")
 
 

@@ -40,12 +40,16 @@ class Pairing:
 
     def __init__(self, detectors: Iterable[type[Detector]] = (), data_class: str = "synthetic") -> None:
         self.detectors = {d.id: d for d in crossing(detectors)}
+        self.keeps = {
+            d.id: (duration(d.payment.keeps), duration(d.telecoms.keeps), duration(d.within))
+            for d in self.detectors.values()
+        }
         self.judges = {d.id: Judge(d, data_class) for d in self.detectors.values() if d.ties is None}
         self.waiting: dict[tuple[str, Number], _Waits] = {}
         self.touched: set[tuple[str, Number]] = set()
         self.now = 0
         self.crowded_out = 0
-        self._swept = 0
+        self._due: dict[int, set[tuple[str, Number]]] = {}
 
     def work(
         self, notes: Sequence[Note], names: Names | None, rules: Sequence[Rule]
@@ -80,10 +84,11 @@ class Pairing:
         if detector.ties:  # who joins two is one, however often they meet
             mine[:] = [n for n in mine if n.happened.other != happened.other]
         mine.append(note)
+        self._note_due(key, happened.recorded, note.side)
         if len(mine) > MOST_WAITING:
             del mine[0]
             self.crowded_out += 1
-        within = duration(detector.within)
+        within = self.keeps[detector.id][2]
         near = [other for other in others if abs(other.happened.ts - happened.ts) <= within]
         if not near:
             return []
@@ -97,23 +102,27 @@ class Pairing:
 
     def _living(self, key: tuple[str, Number]) -> _Waits:
         """What still waits, as seen now; what waited too long is gone."""
-        waits = self.waiting.setdefault(key, _Waits([], []))
-        detector = self.detectors[key[0]]
-        waits.payments[:] = [
-            n for n in waits.payments if n.happened.recorded + detector.payment.keeps_us >= self.now
-        ]
-        waits.telecoms[:] = [
-            n for n in waits.telecoms if n.happened.recorded + detector.telecoms.keeps_us >= self.now
-        ]
+        waits = self.waiting.get(key)
+        if waits is None:
+            waits = self.waiting[key] = _Waits([], [])
+            return waits
+        for notes, keeps in zip(waits, self.keeps[key[0]], strict=False):
+            since = self.now - keeps
+            if any(n.happened.recorded < since for n in notes):
+                notes[:] = [n for n in notes if n.happened.recorded >= since]
         return waits
 
     def _sweep(self) -> None:
         """Let go of what nobody asked for in its time; when this is done changes no answer."""
-        if self.now < self._swept + _SWEEP_US:
-            return
-        self._swept = self.now
-        for key in [key for key in self.waiting if not any(self._living(key))]:
-            del self.waiting[key]
+        for due in sorted(due for due in self._due if due * _SWEEP_US < self.now):
+            for key in self._due.pop(due):
+                if key in self.waiting and not any(self._living(key)):
+                    del self.waiting[key]
+
+    def _note_due(self, key: tuple[str, Number], recorded: int, side: str) -> None:
+        """Look at a number again when a note's time is over."""
+        over = recorded + self.keeps[key[0]][0 if side == PAYMENT else 1]
+        self._due.setdefault(over // _SWEEP_US + 1, set()).add(key)
 
     def __len__(self) -> int:
         """How many notes wait."""
@@ -123,7 +132,6 @@ class Pairing:
 
     def dump(self) -> dict[str, Any]:
         """All that waits, as plain data."""
-        self._swept = 0
         self._sweep()
         self.touched.clear()
         return self._plain(self.waiting)
@@ -150,9 +158,11 @@ class Pairing:
                 self.judges[name].restore(state)
         for name, number, payments, telecoms in plain["waiting"]:
             if name in self.detectors:
-                self.waiting[name, tuple(number)] = _Waits(
-                    *([note_from(note) for note in notes] for notes in (payments, telecoms))
-                )
+                key = (name, tuple(number))
+                waits = _Waits(*([note_from(note) for note in notes] for notes in (payments, telecoms)))
+                self.waiting[key] = waits
+                for note in (*waits.payments, *waits.telecoms):
+                    self._note_due(key, note.happened.recorded, note.side)
 
     def told(self) -> list[Any]:
         """All that is known, in one order: for the digest."""
@@ -214,5 +224,5 @@ def _named(notes: list[Note], names: Names | None) -> list[Note]:
 
 def _end_start(telecoms: list[Note], happened: Happened) -> None:
     """A call's record takes the place of the record of its start: nobody is rung twice at once by one number."""
-    if happened.kind == Kind.CALL and not happened.is_open:
+    if telecoms and happened.kind == Kind.CALL and not happened.is_open:
         telecoms[:] = [n for n in telecoms if not (n.happened.is_open and n.happened.other == happened.other)]
