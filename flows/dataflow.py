@@ -26,12 +26,14 @@ from flows.edges import networking
 from flows.first_pass import FirstPass, Half, Halves, halves_as_one, shares_as_one
 from flows.keeping import Keeper, name_in, patiently
 from flows.national_hop import NationalHop, TickDone
+from flows.pairing import NOTE_BYTES
 from flows.second_pass import Scored, SecondPass
 from flows.shard_names import shard_names, shard_of
 from flows.source import Cut
 from flows.split import SUBJECT_SHARDS, Expect, Ids, Rule, Share, Split
 from flows.standing import Standing
 from flows.subject_hop import SubjectHop
+from flows.ties import TIE_BYTES
 from monitoring import metrics
 
 NATIONAL: Final = "national"
@@ -322,6 +324,10 @@ class _Subject(_Hop):
     def take(self, value: Expect | Scored) -> list[Scored]:
         return self.work.expect(value) if isinstance(value, Expect) else self.work.take(value)
 
+    def sizes(self) -> dict[str, Sizes]:
+        pairing = self.work.pairing
+        return {"half": Sizes(len(pairing), len(pairing) * NOTE_BYTES, pairing.crowded_out)}
+
     def standing(self) -> Iterable[Standing]:
         return self.work.pairing.judges.values()
 
@@ -356,7 +362,8 @@ class _National(_Hop):
                 known, size, cut = state.sizes()
                 before = found.get(family, _NOTHING)
                 found[family] = Sizes(before.entities + known, before.size_bytes + size, before.late + cut)
-        return found
+        ties = self.work.ties
+        return found | {"tie": Sizes(len(ties), len(ties) * TIE_BYTES)}
 
     def standing(self) -> Iterable[Standing]:
         return [*self.work.networks.scorers.values(), *self.work.ties.judges.values()]

@@ -23,6 +23,8 @@ from flows.split import Names, Rule
 
 MOST_WAITING: Final = 24
 """Notes of one stream that wait for one detector under one number; of more the oldest goes, and is counted."""
+NOTE_BYTES: Final = 1_300
+"""What a note takes, measured: plain Python numbers and its place in the tables."""
 _SWEEP_US: Final = 600_000_000
 
 Number = tuple[int, int]

@@ -16,6 +16,8 @@ from flows.pairing import merged, naming
 from flows.second_pass import Evidence
 from flows.split import Rule
 
+TIE_BYTES: Final = 900
+"""What one person's tie takes, about: two named events and its place in the tables."""
 _MOST_EVENTS: Final = 40
 _SWEEP_US: Final = 3_600_000_000
 
