@@ -6,12 +6,12 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
 from detectors.base import Detector
 from detectors.network import NetworkDetector
 from features.plan import SubjectPlan
 from features.rows import Rows, chosen, joined
+from flows.gates import Gate
 
 Floats = npt.NDArray[np.float64]
 
@@ -67,7 +67,8 @@ class Sender:
 
     def __init__(self, detector: type[NetworkDetector], plan: SubjectPlan) -> None:
         self.detector = detector
-        names = detector.edge.meta.root_names()
+        self.edge = Gate(detector.edge)
+        names = self.edge.columns
         self.of_row = [name for name in names if name.startswith("row.")]
         self.of_joined = {name: plan.columns.index(name) for name in names if not name.startswith("row.")}
         self.carried = [plan.columns.index(name) for name in detector.carries]
@@ -76,15 +77,9 @@ class Sender:
 
     def edges(self, rows: Rows, values: Floats, usual: Floats, places: Mapping[int, int]) -> Edges | None:
         """What the edge lets through; `places` says where in `usual` a column is."""
-        asked = {
-            name: pl.Series(name, np.ascontiguousarray(values[:, column]), nan_to_null=True)
-            for name, column in self.of_joined.items()
-        }
-        asked |= {name: pl.Series(name, _of_row(rows, name)) for name in self.of_row}
-        passed = pl.DataFrame(list(asked.values())).select(
-            self.detector.edge.fill_null(value=False).alias("edge")
+        gated = self.edge.passed(
+            lambda name: values[:, self.of_joined[name]] if name in self.of_joined else _of_row(rows, name)
         )
-        gated = np.flatnonzero(passed.to_series().to_numpy())
         gated = gated[rows["shadow"][gated] == 0]
         if not len(gated):
             return None

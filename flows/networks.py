@@ -7,7 +7,6 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
 from alerts.record import Fire, Subject
 from detectors.base import Detector
@@ -19,6 +18,7 @@ from features.plan import feature_of
 from features.rows import Entity, Flag
 from flows.edges import Edges, edges_as_one, networking
 from flows.first_pass import THING_SUBJECT
+from flows.gates import Gate
 from flows.split import Rule
 from flows.standing import Standing, code_in, counterfactual_of, fact_of, kind_of, reasons_of
 
@@ -41,7 +41,7 @@ class NetworkScorer(Standing):
         columns = [*detector.carries, *(name for told in self.families.values() for name in told)]
         self.places = {name: i for i, name in enumerate(columns)}
         self.columns = [self.places[s.feature] for s in detector.signals]
-        self.gate_columns = {name: self.places[name] for name in detector.gate.meta.root_names()}
+        self.gate = Gate(detector.gate)
         features = {name: feature_of(CATALOGUE, detector.subject, name) for name in detector.needs()}
         self.words = {name: feature.words for name, feature in features.items()}
         self.facts = [
@@ -66,7 +66,7 @@ class NetworkScorer(Standing):
     def work(self, edges: Edges) -> list[Fire]:
         """Take edges and score those that pass the gate."""
         values, related = self.take(edges)
-        gated = self._gated(values)
+        gated = self.gate.passed(lambda name: values[:, self.places[name]])
         self.scored += len(gated)
         if not len(gated):
             return []
@@ -83,16 +83,6 @@ class NetworkScorer(Standing):
                     )
                 )
         return fires
-
-    def _gated(self, values: Floats) -> npt.NDArray[np.int64]:
-        frame = pl.DataFrame(
-            [
-                pl.Series(name, np.ascontiguousarray(values[:, column]), nan_to_null=True)
-                for name, column in self.gate_columns.items()
-            ]
-        )
-        passed = frame.select(self.detector.gate.fill_null(value=False).alias("gate")).to_series()
-        return np.flatnonzero(passed.to_numpy())
 
     # ------------------------------------------------------------------------------------------ what alerts, in full
 

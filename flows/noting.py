@@ -9,12 +9,12 @@ from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
 from detectors.base import Detector
 from detectors.cross import SIDES, CrossDetector, Happened, Part
 from features.plan import Plan
 from features.rows import Entity, Rows
+from flows.gates import Gate
 
 Floats = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int64]
@@ -70,7 +70,8 @@ class _Half:
     side: str
     part: Part
     carried: list[int]
-    gate: dict[str, int]
+    gate: Gate
+    columns: dict[str, int]  # where the gate's columns are
     roles: npt.NDArray[np.bool_]
     kinds: npt.NDArray[np.bool_]
     having: int
@@ -123,12 +124,14 @@ class Noter:
 def _half(plan: Plan, detector: type[CrossDetector], side: str, entity: Entity) -> _Half:
     columns = plan.subjects[entity].columns
     part = detector.part(side)
+    gate = Gate(part.gate)
     return _Half(
         detector,
         side,
         part,
         [columns.index(name) for name in detector.carried(side)],
-        {name: columns.index(name) for name in part.gate.meta.root_names()},
+        gate,
+        {name: columns.index(name) for name in gate.columns},
         np.isin(np.arange(256), part.roles),
         np.isin(np.arange(256), part.kinds),
         sum(part.having),
@@ -142,12 +145,6 @@ def _gated(half: _Half, rows: Rows, joined: Floats) -> Places:
         having = rows["flags"].dtype.type(half.having)
         meant &= (rows["flags"] & having) == having
     places = np.flatnonzero(meant)
-    if not len(places) or not half.gate:
+    if not len(places) or not half.columns:
         return places
-    # an absent value is null and passes no gate by itself: to Polars a NaN would be larger than any number
-    frame = pl.DataFrame(
-        [pl.Series(name, joined[places, column], nan_to_null=True) for name, column in half.gate.items()]
-    )
-    passed = frame.select(half.part.gate.fill_null(value=False).alias("gate")).to_series()
-    through: Places = places[passed.to_numpy()]
-    return through
+    return places[half.gate.passed(lambda name: joined[places, half.columns[name]])]

@@ -9,7 +9,6 @@ from typing import Any, Final, TypeVar
 import msgspec
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
 from alerts.record import Fire, Subject
 from detectors.base import Detector
@@ -23,6 +22,7 @@ from features.state import EntityState
 from flows.edges import Edges, Sender, networking
 from flows.errors import FlowError
 from flows.first_pass import THING_SUBJECT, Halves, dump_states, key_of, load_states
+from flows.gates import Gate
 from flows.noting import Crossed, Note, Noter, crossing
 from flows.split import SUBJECT_SHARDS, Expect, Rule
 from flows.standing import Standing, code_in, counterfactual_of, fact_of, kind_of, reasons_of
@@ -118,7 +118,8 @@ class Scorer(Standing):
     def __init__(self, detector: type[Detector], plan: SubjectPlan) -> None:
         super().__init__(detector)
         self.columns = [plan.columns.index(s.feature) for s in detector.signals]
-        self.gate_columns = {name: plan.columns.index(name) for name in detector.gate.meta.root_names()}
+        self.gate = Gate(detector.gate)
+        self.gate_columns = {name: plan.columns.index(name) for name in self.gate.columns}
         self.told = {name: plan.columns.index(name) for name in detector.needs()}
         features = {name: feature_of(CATALOGUE, detector.subject, name) for name in self.told}
         self.words = {name: feature.words for name, feature in features.items()}
@@ -135,13 +136,7 @@ class Scorer(Standing):
 
     def gated(self, joined: Floats) -> npt.NDArray[np.int64]:
         """Rows that the gate lets through."""
-        columns = np.ascontiguousarray(joined[:, list(self.gate_columns.values())].T)
-        # an absent value is null and passes no gate: to Polars a NaN would be larger than any number
-        frame = pl.DataFrame(
-            [pl.Series(name, columns[i], nan_to_null=True) for i, name in enumerate(self.gate_columns)]
-        )
-        passed = frame.select(self.detector.gate.fill_null(value=False).alias("gate")).to_series()
-        return np.flatnonzero(passed.to_numpy())
+        return self.gate.passed(lambda name: joined[:, self.gate_columns[name]])
 
 
 @dataclass(frozen=True, slots=True)
