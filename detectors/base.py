@@ -85,6 +85,9 @@ class Detector:
     active: ClassVar[str] = ""  # and the one that says where it is active
     seen: ClassVar[str] = ""  # and where it is seen most, for when neither is known
     quiet_hours: ClassVar[int] = 48
+    child: ClassVar[bool] = (
+        False  # whoever it is about is known to be a child: a possible victim, told to safeguarding
+    )
     misses: ClassVar[str]
     innocent: ClassVar[tuple[str, ...]]
     runbook: ClassVar[tuple[str, ...]]

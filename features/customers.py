@@ -170,6 +170,26 @@ its_contacts_each = line_contact.known(
 its_rung = line_contact.known(
     "its_rung", of_other(rung_for_caller_7d), words="mobiles that number called for each that called it"
 )
+line_runs = number.events(
+    "line_runs",
+    words="short calls from a number that is itself rung often and briefly",
+    roles=[Role.IN],
+    kinds=[Kind.CALL],
+    having=[Flag.OTHER_MOBILE, Flag.FINAL, Flag.ANSWERED, Flag.SHORT],
+    when=Condition(of_other(short_each_7d), at_least=_RUNG_BRIEFLY),
+)
+line_runs_7d = line_runs.count(
+    "line_runs_7d",
+    within="7d",
+    every="1d",
+    words="short calls in a week from numbers that are themselves rung often and briefly",
+)
+whereabouts = number.events(
+    "whereabouts", words="seen in a cell without calling", roles=[Role.SELF], kinds=[Kind.LOCATION]
+)
+times_here = whereabouts.pair_count(
+    "times_here", "place", words="times it was seen in this cell before without calling"
+)
 
 # Watch lists: children reported missing, and numbers known as lines.
 child_watch = number.events(

@@ -367,7 +367,7 @@ class SecondPass:
         for i in np.flatnonzero(scores >= _EVIDENCE * scorer.threshold):
             place, score = int(gated[i]), float(scores[i])
             row = joined.rows[place]
-            subject = self._subject(entity, row)
+            subject = self._subject(entity, row, child=scorer.detector.child)
             numbers = self._numbers(joined, place)
             linked = (
                 tuple(Subject.of("number", hi, lo) for hi, lo in numbers) if entity == Entity.ACCOUNT else ()
@@ -383,8 +383,8 @@ class SecondPass:
             ]
         return found
 
-    def _subject(self, entity: Entity, row: np.void) -> Subject:
-        minor = bool(row["flags"] & Flag.MINOR)
+    def _subject(self, entity: Entity, row: np.void, *, child: bool) -> Subject:
+        minor = child or bool(row["flags"] & Flag.MINOR)
         category = "possible_victim" if minor else "unknown"
         return Subject.of(kind_of(entity), int(row["own_hi"]), int(row["own_lo"]), category)
 

@@ -1,0 +1,158 @@
+"""A line that comes back: a new number in contact with the customers of a line that was closed or has fallen silent.
+
+A line's customers are what it is worth, and they outlive its number. Closed by the police or given up by its holder, most
+lines are back within days: the same list, texted from another phone, or the new number announced by the old one before it
+falls silent. So the contacts of every number that behaved like a line are remembered for thirteen months, and a number
+that begins to behave like one is compared with them. Whoever holds it now may be a child who was made to.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
+
+import polars as pl
+
+from detectors.base import Story
+from detectors.network import NetworkDetector
+from features.contact_sketches import ContactSketches
+from features.rows import Entity, Kind, Role
+from models.scorecard import Signal
+
+_START = datetime(2026, 3, 2, 11, 0, tzinfo=UTC)
+_SPOKEN = pl.col("row.kind").is_in([int(Kind.CALL), int(Kind.SMS), int(Kind.MMS)]) & pl.col("row.role").is_in(
+    [int(Role.IN), int(Role.OUT)]
+)
+
+
+class LineReemergence(NetworkDetector):
+    """Compares the contacts of each number that behaves like a line with those of older ones."""
+
+    id = "line_reemergence"
+    title = "A new number reaching the customers of an older line"
+    version = 1
+    status = "experimental"
+    threat = "county_lines"
+    typology = "line_reemergence"
+    stream = "telecoms"
+    subject = Entity.NUMBER
+    four_p = "pursue"
+    edge = (pl.col("row.kind") == int(Kind.WATCH)) | (
+        _SPOKEN & ((pl.col("texted_1h") >= 8) | (pl.col("bursts_7d") >= 1) | (pl.col("contacters_24h") >= 10))
+    )
+    carries = (
+        "texted_1h", "bursts_24h", "bursts_7d", "answer_share_7d", "contacts_each_7d", "contacters_7d", "call_length_7d",
+        "data_7d", "sim_age", "home_force", "contacts_force", "seen_force",
+    )  # fmt: skip
+    network = (ContactSketches(related_from=0.3),)
+    gate = (pl.col("contacts.shared") >= 6) & (pl.col("contacts.overlap") >= 0.25)
+    signals = (
+        Signal("contacts.overlap", 0.25, 0.6, 3.0),  # T12: two in five and more
+        Signal("contacts.shared", 6, 20, 2.2, log=True),  # T12: 15 and more
+        Signal("contacts.retired", 0, 1, 1.6),  # nobody needs two numbers of one line at once
+        Signal("contacts.closed", 0, 1, 1.0),
+        Signal("contacts.after", 720, 48, 1.0, log=True),  # T13: within 72 hours of the last sign
+        Signal("sim_age", 120, 10, 0.8, log=True),
+        Signal("data_7d", 20_000_000, 1_000_000, 0.8, log=True),  # T5
+        Signal("call_length_7d", 90, 40, 0.6),  # T4
+        Signal("bursts_24h", 0.5, 3, 0.6, log=True),  # T2
+    )
+    intercept = -5.4
+    threshold = 0.5
+    bands = (0.6, 0.8, 0.93)
+    budget = 0.1
+    harm: ClassVar[dict[str, int]] = {"physical": 4, "psychological": 4, "financial": 2, "community": 3}
+    facts = (
+        "contacts.mine",
+        "contacts.theirs",
+        "contacts.silence",
+        "contacts.known_for",
+        "texted_1h",
+        "bursts_7d",
+    )
+    place = "home_force"
+    active = "contacts_force"
+    seen = "seen_force"
+    quiet_hours = 168
+    misses = (
+        "Lines whose older number was never seen to behave like one, lines that come back with fewer than a quarter of "
+        "their customers, and lines that moved to a messenger."
+    )
+    innocent = (
+        "A business that changed its number and tells its customers.",
+        "Two shops, teams or congregations of one small town that share half of their people.",
+        "An outreach worker or a lawyer who speaks with the same people as a line does.",
+    )
+    runbook = (
+        "Compare the lists: who was in contact with both numbers, and did the older one announce the change before it fell silent?",
+        "Look at the handset and the places of both numbers: the same phone, the same nights, the same holder?",
+        "Tell whoever closed the older line that it is back; ask again whether a child holds the phone.",
+    )
+
+    @classmethod
+    def examples(cls) -> Sequence[Story]:
+        """A line that changes its number and tells everybody; a garage with a list of its own."""
+        return (
+            Story(
+                "the old number falls silent and another texts the same list",
+                _again(),
+                alerts_about=("number:+447700900702",),
+            ),
+            Story("another number texts another list", _elsewhere()),
+        )
+
+
+_BURNER = {"prepaid": True}
+
+
+def _flare(n: int, at: datetime, number: str, people: range, **more: Any) -> list[tuple[str, dict[str, Any]]]:
+    return [
+        (
+            "telecoms",
+            {
+                "event_id": f"t{n + k}", "ts": (at + timedelta(seconds=5 * k)).isoformat(), "source": "operator",
+                "kind": "sms", "number": number, "other_number": f"+447700900{who}", "direction": "mo", **_BURNER, **more,
+            },
+        )
+        for k, who in enumerate(people)
+    ]  # fmt: skip
+
+
+def _orders(
+    n: int, at: datetime, number: str, people: range, **more: Any
+) -> list[tuple[str, dict[str, Any]]]:
+    return [
+        (
+            "telecoms",
+            {
+                "event_id": f"t{n + k}", "ts": (at + timedelta(minutes=4 * k)).isoformat(), "source": "operator",
+                "kind": "call", "number": number, "other_number": f"+447700900{who}", "direction": "mt",
+                "phase": "complete", "answered": True, "duration_s": 25, **_BURNER, **more,
+            },
+        )
+        for k, who in enumerate(people)
+    ]  # fmt: skip
+
+
+def _days(
+    number: str, first: int, last: int, people: range, n: int, born: str
+) -> list[tuple[str, dict[str, Any]]]:
+    events = []
+    for day in range(first, last):
+        for turn in range(2):
+            at = _START + timedelta(days=day, hours=5 * turn)
+            events += _flare(n, at, number, people, sim_activated=born)
+            events += _orders(n + 500, at + timedelta(minutes=7), number, people[turn::5], sim_activated=born)
+            n += 1_000
+    return events
+
+
+def _again() -> list[tuple[str, dict[str, Any]]]:
+    events = _days("+447700900701", 0, 3, range(710, 740), 0, "2026-02-20")
+    events += _days("+447700900702", 5, 6, range(712, 742), 10_000, "2026-03-05")
+    return sorted(events, key=lambda e: e[1]["ts"])
+
+
+def _elsewhere() -> list[tuple[str, dict[str, Any]]]:
+    events = _days("+447700900751", 0, 3, range(760, 785), 0, "2026-02-20")
+    events += _days("+447700900752", 5, 6, range(785, 810), 10_000, "2026-03-05")
+    return sorted(events, key=lambda e: e[1]["ts"])
