@@ -51,6 +51,10 @@ class Settings(BaseSettings):
         default=None, description="The key before, while a rotation lasts: records are then kept under both."
     )
     token_key_previous_id: str = Field(default="k0", description="Short public name of the key before.")
+    model_key: Path | None = Field(
+        default=None,
+        description="File with the key that signs models. Made and kept in `data` when not said.",
+    )
     bases: Path | None = Field(
         default=None, description="TOML file with the lawful bases; only synthetic demo data when not said."
     )

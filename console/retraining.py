@@ -1,0 +1,320 @@
+"""Retraining and comparing: examples from history or from the store, models from examples, versions from models."""
+
+import importlib.metadata
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from console.errors import ConsoleError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import polars as pl
+
+    from detectors.base import Detector
+    from models.card import Card
+    from models.labels import Label
+    from models.registry import Registry
+    from models.training import Candidate, Parts
+
+EXAMPLES: Final = "examples"
+LABELS: Final = "labels.ndjson"
+_DAY_US: Final = 86_400_000_000
+
+Inputs = Mapping[str, "list[str] | None"]
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What there is to learn from: examples and every label."""
+
+    examples: "pl.DataFrame"
+    labels: "tuple[Label, ...]"
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The period that is looked at, and up to when labels count."""
+
+    from_ts: int
+    to_ts: int
+    as_of: int
+
+
+def moment(text: str) -> int:
+    """Microseconds of a date or an RFC 3339 time; a date is its midnight UTC.
+
+    Raises:
+        ConsoleError: it is neither.
+    """
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConsoleError(
+            f"{text!r} is no date: write it as 2026-03-02, or with a time and offset."
+        ) from None
+    return int(at.replace(tzinfo=at.tzinfo or UTC).timestamp() * 1e6)
+
+
+def material(
+    data: Path, about: "type[Detector]", span: Span, inputs: Inputs, progress: Callable[[str], None]
+) -> Material:
+    """Examples of a detector: from the inputs by the offline twin when there are any, else from the example store.
+
+    Raises:
+        ConsoleError: there is nothing to learn from.
+    """
+    if any(inputs.values()):
+        from flows.past import read
+
+        progress("Reading history")
+        past = read(about, _ticks(data, inputs))
+        progress("Telling features over history")
+        return Material(past.gated(), tuple(past.labels), f"{past.events:,} events, told again")
+    from models.examples import ExampleStore
+    from models.labels import LabelBook
+
+    frame = ExampleStore(data / EXAMPLES).examples(about.id, about.version, span.from_ts, span.to_ts)
+    if frame.is_empty():
+        raise ConsoleError(
+            f"There are no examples of {about.id} {about.version} in that time. Say from which records to make them: "
+            "--payments, --telecoms, --accounts, --links, --watch, --labels."
+        )
+    return Material(frame, LabelBook(data / EXAMPLES / LABELS).known(span.as_of), "the example store")
+
+
+def _ticks(data: Path, inputs: Inputs) -> Any:
+    from console.settings import settings
+    from events.codes import STREAMS
+    from events.readers import Input
+    from events.sequencer import Sequencer
+    from flows.running import make_door
+
+    told = settings()
+    given = {stream: tuple(where or ()) for stream, where in inputs.items()}
+    sequencer = Sequencer(
+        [
+            Input(stream, where, Path(where).name.partition(".")[0])
+            for stream in STREAMS
+            for where in given.get(stream, ())
+        ],
+        make_door(told, bound=False, inputs=given),
+        tick_rows=told.tick_rows,
+    )
+    try:
+        while not sequencer.finished:
+            tick = sequencer.next_tick()
+            if tick is not None:
+                yield tick
+    finally:
+        sequencer.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What came of a retraining: cards of the versions, and the champion's measures on the same examples."""
+
+    cards: "tuple[Card, ...]"
+    champion: str
+    champions: tuple[Any, ...]
+
+
+def retrain(
+    registry: "Registry", about: "type[Detector]", found: Material, span: Span, by: str, note: str
+) -> Trained:
+    """Train, validate and register: a scorecard and trees, each a challenger that scores nothing yet.
+
+    Raises:
+        ModelError: too little is known to learn from.
+    """
+    from flows.promoting import standing
+    from models import training
+    from models.labels import horizon_us
+    from models.scorecard import Scorecard
+
+    parts = training.parted(
+        found.examples, found.labels, span.from_ts, span.to_ts, horizon_us(about.typology), span.as_of
+    )
+    names = [signal.feature for signal in about.signals]
+    weights, threshold = standing(registry, about, registry.champion(about.id))
+    champion = Scorecard(about.signals, weights).score(training.values_of(parts.validated, names))
+    made = training.train_scorecard(parts, about.signals, f"{about.id}-{about.version}.")
+    trees = training.train_trees(parts, names)
+    card = Scorecard(about.signals, made)
+    candidates = [
+        training.candidate(
+            "scorecard",
+            made,
+            lambda frame: card.score(training.values_of(frame, names)),
+            parts,
+            champion,
+            threshold,
+        ),
+        training.candidate(
+            "boosted",
+            trees,
+            lambda frame: trees.score(training.values_of(frame, names)),
+            parts,
+            champion,
+            threshold,
+        ),
+    ]
+    cards = []
+    for each in candidates:
+        version = made.version if each.kind == "scorecard" else _named_after(made.version)
+        cards.append(
+            _register(registry, about, each, version, parts, span, weights.version, champion, by, note, names)
+        )
+    return Trained(tuple(cards), weights.version, training.measures_of(parts.validated, champion, threshold))
+
+
+def _named_after(version: str) -> str:
+    """The trees' name: of the same training, told apart by a letter."""
+    head, _, digest = version.rpartition(".r")
+    return f"{head}.t{digest}"
+
+
+def _register(
+    registry: "Registry",
+    about: "type[Detector]",
+    each: "Candidate",
+    version: str,
+    parts: "Parts",
+    span: Span,
+    parent: str,
+    champion: "npt.NDArray[np.float64]",
+    by: str,
+    note: str,
+    names: list[str],
+) -> "Card":
+    import msgspec
+
+    from models import training
+    from models.card import Card, Window
+    from models.pictures import pictures
+
+    card = Card(
+        version=version,
+        lineage=f"{about.id}-{about.version}",
+        detector=about.id,
+        detector_version=about.version,
+        kind=each.kind,
+        parent=parent,
+        purpose=f"{about.title}: scores what passes the gate of {about.id}, for a person to look at",
+        not_for="any decision about a person without an officer; any other gate, population or stream than its own. "
+        + about.misses,
+        inputs=tuple(names),
+        threshold=each.threshold,
+        trained=Window(from_ts=span.from_ts, to_ts=parts.begins),
+        validated=Window(from_ts=parts.begins, to_ts=span.to_ts),
+        labels=training.label_counts(_all(parts)),
+        measures=each.measures,
+        drift=training.moved(parts, names),
+        data_digest=training.data_digest(_all(parts)),
+        made_at=time.time_ns() // 1_000,
+        made_by=by,
+        code_commit=commit(),
+        libraries={"scikit-learn": importlib.metadata.version("scikit-learn")}
+        if each.kind == "boosted"
+        else {},
+        note=note,
+    )
+    drawn = pictures(
+        parts.validated, {"champion": champion, "challenger": each.scores}, each.measures, each.threshold
+    )
+    weights = msgspec.to_builtins(each.model) if each.kind == "scorecard" else each.model
+    return registry.register(card, weights, drawn)
+
+
+def _all(parts: "Parts") -> "pl.DataFrame":
+    import polars as pl
+
+    return pl.concat([parts.fitted, parts.calibrated, parts.validated], how="diagonal_relaxed")
+
+
+def compared(
+    registry: "Registry", about: "type[Detector]", versions: tuple[str, str], found: Material, span: Span
+) -> dict[str, Any]:
+    """Two versions on the same examples: agreement, what each alone raises, precision and recall on labels since.
+
+    Raises:
+        ModelError: a version cannot be loaded, or nothing is known of the examples.
+    """
+    import polars as pl
+
+    from models import training
+    from models.errors import ModelError
+    from models.labels import horizon_us, labelled
+
+    rows = found.examples.filter(pl.col("ts").is_between(span.from_ts, span.to_ts, closed="left"))
+    known = labelled(rows, found.labels, span.as_of, horizon_us(about.typology))
+    if known.is_empty():
+        raise ModelError(
+            "nothing is known yet of the examples of that time: wait for labels, or take an earlier one"
+        )
+    told: dict[str, Any] = {}
+    raised, days = {}, (span.to_ts - span.from_ts) / _DAY_US
+    for version in versions:
+        scores, threshold, seconds = _scored(registry, about, version, known)
+        subjects = training.subjects_raised(known, scores, threshold)
+        name = version or about.scorecard().version.version
+        raised[name] = subjects
+        told[name] = {
+            "threshold": threshold,
+            "alerts_a_day": int(subjects["raised"].sum()) / days,
+            "microseconds_a_row": seconds / max(known.height, 1) * 1e6,
+            "measures": [
+                {"name": m.name, "value": m.value, "low": m.low, "high": m.high, "of": m.of}
+                for m in training.measures_of(known, scores, threshold)
+                if m.where == "validation"
+            ],
+        }
+    if len(raised) < 2:
+        raise ModelError(f"{versions[0]} is the champion itself: say what to compare it with (--with)")
+    return {"versions": told, "subjects": training.compare(raised)}
+
+
+def _scored(
+    registry: "Registry", about: "type[Detector]", version: str, frame: "pl.DataFrame"
+) -> "tuple[npt.NDArray[np.float64], float, float]":
+    import msgspec
+
+    from models import training
+    from models.scorecard import Scorecard, Weights
+
+    names = [signal.feature for signal in about.signals]
+    values = training.values_of(frame, names)
+    model: Any
+    if not version:
+        model, threshold = about.scorecard(), about.threshold
+    else:
+        card = registry.card(version)
+        threshold = card.threshold
+        model = registry.weights(version)
+        if card.kind == "scorecard":
+            model = Scorecard(about.signals, msgspec.convert(model, Weights))
+    started = time.perf_counter()
+    scores = model.score(values)
+    return scores, threshold, time.perf_counter() - started
+
+
+def commit() -> str:
+    """The commit of the source this runs from, or the release when it is no source folder."""
+    folder = Path(__file__).resolve().parent.parent
+    try:
+        done = subprocess.run(  # noqa: S603 - no input of anybody's is in it
+            ["git", "-C", str(folder), "rev-parse", "HEAD"],  # noqa: S607
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
+        )
+        return done.stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return f"release {importlib.metadata.version('linewatch')}"

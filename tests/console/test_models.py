@@ -1,0 +1,274 @@
+"""`linewatch models`: from examples or history to a challenger, and by two people's word to what scores."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from alerts.store import AlertStore
+from console.retraining import _ticks, moment
+from detectors.cross import CrossDetector
+from detectors.discovery import detector
+from detectors.mule_account import MuleAccount
+from events.frames import empty
+from events.ledger import Tick
+from features.rows import Entity
+from flows.controls import lineage_of, refused
+from flows.errors import FlowError
+from flows.past import Past, read
+from flows.promoting import publish, registry_of
+from flows.running import RunOptions, replay
+from models.examples import SAMPLE, Example, ExampleStore
+from models.labels import Label, LabelBook
+
+DAY = 86_400_000_000
+T0 = moment("2026-03-01")
+
+
+def write_streams(stories: Any, folder: Path) -> dict[str, tuple[str, ...]]:
+    inputs = {}
+    events = [
+        (stream, dict(record) | {"event_id": f"s{n}-{record['event_id']}"})
+        for n, story in enumerate(stories)
+        for stream, record in story.events
+    ]
+    for stream in sorted({stream for stream, _ in events}):
+        records = sorted((r for s, r in events if s == stream), key=lambda r: str(r["ts"]))
+        path = folder / f"{stream}.ndjson"
+        path.write_text("".join(json.dumps(record) + "\n" for record in records))
+        inputs[stream] = (str(path),)
+    return inputs
+
+
+@pytest.mark.parametrize("name", ["mule_account", "deal_line"])
+def test_history_tells_what_the_flow_saw(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LINEWATCH_TOKEN_KEY", "5a" * 32)
+    about = detector(name)
+    inputs = write_streams(about.examples()[:1], tmp_path)
+    url = f"sqlite:///{tmp_path / 'alerts.sqlite'}"
+    replay(RunOptions(inputs=inputs, store=url, data=tmp_path, bound=False))
+    store = AlertStore(url)
+    alerts = [store.revision(a.alert_id, 1) for a in store.alerts(detector=name)]
+    store.close()
+    past = read(about, _ticks(tmp_path, {stream: list(where) for stream, where in inputs.items()}))
+    rows = {(row["event_id"], row["subject"]): row for row in past.gated().iter_rows(named=True)}
+    assert alerts
+    for alert in alerts:
+        row = rows[alert.assessment.scored_event_id, alert.subject.name]
+        assert row["score"] == pytest.approx(alert.score, abs=1e-9)
+        for signal in about.signals:
+            online, told = alert.assessment.features[signal.feature], row[f"v.{signal.feature}"]
+            told = None if told is None or np.isnan(told) else told
+            assert told == (online if online is None else pytest.approx(online, rel=1e-9, abs=1e-9)), (
+                signal.feature
+            )
+
+
+class TwoStreams(CrossDetector, is_kind=True):
+    """A kind of detector that needs more than a row."""
+
+    id = "two_streams"
+    subject = Entity.NUMBER
+
+
+def test_detectors_about_more_than_rows_have_no_past() -> None:
+    with pytest.raises(FlowError, match="example store"):
+        Past(TwoStreams)
+
+
+def filled(data: Path, n: int = 900) -> None:
+    """A store of made-up examples of mule_account over forty days, and what was found out about them."""
+    chance = np.random.default_rng(6)
+    examples, labels = [], []
+    for i in range(n):
+        ts = T0 + int(chance.random() * 75 * DAY)
+        mule = bool(chance.random() < 0.25)
+        values: dict[str, float | None] = {
+            s.feature: s.value_at(float(chance.random() * 0.3)) for s in MuleAccount.signals
+        }
+        if mule:
+            values |= {
+                s.feature: s.value_at(float(0.5 + chance.random() / 2)) for s in MuleAccount.signals[:4]
+            }
+        examples.append(
+            Example(
+                event_id=f"e{i}",
+                detector="mule_account",
+                detector_version=MuleAccount.version,
+                model_version=f"mule_account-{MuleAccount.version}.0",
+                subject=f"account:{i:032x}",
+                ts=ts,
+                seq=ts - T0,
+                score=float(chance.random()),
+                threshold=0.5,
+                kept_as=SAMPLE,
+                strata={"age_band": ("18-20", "35-49")[i % 2]},
+                values=values,
+            )
+        )
+        if mule or i % 3:
+            labels.append(
+                Label(
+                    event_id=f"l{i}",
+                    about=f"event:e{i}",
+                    label="confirmed" if mule else "innocent",
+                    at=ts + DAY,
+                    origin="random_review",
+                )
+            )
+    ExampleStore(data / "examples").add("t0", examples)
+    LabelBook(data / "examples" / "labels.ndjson").add(labels)
+
+
+@pytest.fixture
+def trained(tmp_path: Path, run: Any) -> list[dict[str, Any]]:
+    data = tmp_path / "linewatch-data"
+    filled(data)
+    said = run(
+        "models",
+        "retrain",
+        "mule_account",
+        "--from",
+        "2026-03-01",
+        "--to",
+        "2026-05-15",
+        "--by",
+        "ann",
+        "--json",
+    )
+    assert said.status == 0, said.err
+    return [json.loads(line) for line in said.out.splitlines()]
+
+
+def test_before_anything_is_trained_the_authors_stand(run: Any) -> None:
+    said = run("models", "list", "--json")
+    rows = [json.loads(line) for line in said.out.splitlines()]
+    assert said.status == 0
+    assert {row["stands"] for row in rows} == {"champion"}
+    assert run("models", "show", "x").status == 1
+    assert "linewatch models retrain" in run("models", "rollback", "mule_account").err
+
+
+def test_retraining_registers_challengers_with_cards_and_pictures(
+    trained: list[dict[str, Any]], run: Any, tmp_path: Path
+) -> None:
+    scorecard, trees = trained
+    assert (scorecard["kind"], trees["kind"]) == ("scorecard", "boosted")
+    assert scorecard["made_by"] == "ann"
+    assert scorecard["labels"]["random_review"]["confirmed"] > 10
+    assert scorecard["code_commit"]
+    said = run("models", "show", scorecard["version"], "--plots", "pictures")
+    assert said.status == 0
+    assert "random_review" in said.out
+    assert "validation, age_band 18-20" in said.out
+    assert len(list((tmp_path / "pictures").glob("*.png"))) == 4
+    said = run(
+        "models", "compare", scorecard["version"], "--from", "2026-05-01", "--to", "2026-05-15", "--json"
+    )
+    told = json.loads(said.out)
+    assert set(told["versions"]) == {f"mule_account-{MuleAccount.version}.0", scorecard["version"]}
+    assert 0.0 <= told["subjects"]["agreement"] <= 1.0
+    assert (
+        run("models", "compare", trees["version"], "--from", "2026-05-01", "--to", "2026-05-15").status == 0
+    )
+
+
+def test_promotion_needs_a_second_person_and_reaches_the_flow_once(
+    trained: list[dict[str, Any]], run: Any, tmp_path: Path
+) -> None:
+    data, version = tmp_path / "linewatch-data", trained[0]["version"]
+    for second in ("", "ann"):
+        said = run("models", "promote", version, "--by", "ann", "--agreed-by", second, "--reason", "better")
+        assert said.status == 1
+    assert not (data / "control").exists()
+    said = run("models", "promote", version[:-2], "--by", "ann", "--agreed-by", "bob", "--reason", "better")
+    assert said.status == 0, said.err
+    rows = [json.loads(line) for line in (data / "control" / "models.ndjson").read_text().splitlines()]
+    assert [row["kind"] for row in rows] == ["activate", "threshold"]
+    assert rows[0]["body"]["weights"]["version"] == version
+    assert rows[1]["body"]["threshold"] == trained[0]["threshold"]
+    assert rows[0]["body"]["promotion"] == {
+        "stage": "promote",
+        "by": "ann",
+        "agreed_by": "bob",
+        "why": "better",
+    }
+    assert publish(registry_of(data), data) == ()
+    # what decisions teach from now on begins at the new champion
+    assert lineage_of(data, MuleAccount).in_force.version == version
+    listed = [json.loads(line) for line in run("models", "list", "mule_account", "--json").out.splitlines()]
+    assert {row["version"]: row["stands"] for row in listed}[version] == "champion"
+    # the flow can obey the rows
+    frame = pl.DataFrame(
+        {
+            "source": "s",
+            "kind": [r["kind"] for r in rows],
+            "detector": [r["detector"] for r in rows],
+            "body": [json.dumps(r["body"]) for r in rows],
+        }
+    )
+    control = pl.concat([empty("control"), frame], how="diagonal_relaxed")
+    tick = Tick(number=0, first_seq=0, rows={"control": control}, rejected=(), counts={})
+    assert refused(tick) == ()
+
+
+def test_rolling_back_gives_the_author_the_word_again(
+    trained: list[dict[str, Any]], run: Any, tmp_path: Path
+) -> None:
+    data, version = tmp_path / "linewatch-data", trained[0]["version"]
+    run("models", "promote", version, "--by", "ann", "--agreed-by", "bob", "--reason", "better")
+    said = run("models", "rollback", "mule_account", "--by", "cat", "--agreed-by", "bob", "--reason", "worse")
+    assert said.status == 0, said.err
+    rows = [json.loads(line) for line in (data / "control" / "models.ndjson").read_text().splitlines()]
+    assert rows[-2]["body"]["weights"]["version"] == f"mule_account-{MuleAccount.version}.0"
+    assert rows[-1]["body"]["threshold"] == MuleAccount.threshold
+    assert lineage_of(data, MuleAccount).learnt == MuleAccount.scorecard().version
+
+
+def test_trees_challenge_and_are_not_promoted(trained: list[dict[str, Any]], run: Any) -> None:
+    version = trained[1]["version"]
+    said = run("models", "promote", version, "--by", "ann", "--agreed-by", "bob", "--reason", "better")
+    assert said.status == 1
+    assert "challenge" in said.err
+    assert run("models", "challenge", version, "--by", "ann", "--reason", "to be compared").status == 0
+    listed = [json.loads(line) for line in run("models", "list", "--json").out.splitlines()]
+    assert {row["version"]: row["stands"] for row in listed}[version] == "challenger"
+
+
+def test_an_altered_version_is_told_and_not_used(
+    trained: list[dict[str, Any]], run: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "linewatch-data" / "models" / "versions" / trained[0]["version"] / "weights.json"
+    path.write_bytes(path.read_bytes().replace(b"0.", b"1.", 1))
+    said = run(
+        "models", "promote", trained[0]["version"], "--by", "ann", "--agreed-by", "bob", "--reason", "better"
+    )
+    assert said.status == 1
+    assert "altered" in said.err
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "models retrain mule_account",
+        "models retrain mule_account --from 2026-05-01 --to 2026-03-01",
+        "models retrain mule_account --from spring --to 2026-03-01",
+        "models retrain mule_account --from 2026-03-01 --to 2026-03-15",
+        "models retrain nobody --from 2026-03-01 --to 2026-03-15",
+    ],
+)
+def test_what_cannot_be_done_is_said_in_a_sentence(line: str, run: Any) -> None:
+    said = run(*line.split())
+    assert said.status == 1
+    assert said.err.startswith("linewatch: ")
+    assert "Traceback" not in said.err
+
+
+def test_a_date_is_its_midnight() -> None:
+    assert moment("2026-03-01") == int(datetime(2026, 3, 1, tzinfo=UTC).timestamp() * 1e6)
+    assert moment("2026-03-01T01:00:00+01:00") == moment("2026-03-01")
+    assert moment("2026-03-02") - moment("2026-03-01") == timedelta(days=1) // timedelta(microseconds=1)
