@@ -39,7 +39,7 @@ class Gate:
 
     def __init__(self, expression: pl.Expr) -> None:
         self.expression = expression
-        self.columns: tuple[str, ...] = tuple(expression.meta.root_names())
+        self.columns: tuple[str, ...] = tuple(dict.fromkeys(expression.meta.root_names()))
         self._test = _translated(_tree(expression))
 
     @property
