@@ -3,6 +3,7 @@
 import features.access
 import features.accounts
 import features.callers
+import features.cards
 import features.customers
 import features.journeys
 import features.numbers

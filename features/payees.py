@@ -86,3 +86,15 @@ first_payments_7d = paid_in_new.count(
 misnamed_7d = paid_in_misnamed.count(
     "misnamed_7d", within="7d", every="1d", words="payments in a week whose payer had another name for it"
 )
+new_payees_30d = paid_new.count(
+    "new_payees_30d", within="30d", every="5d", words="payments to new payees in a month"
+)
+to_new_payees_30d = paid_new.total(
+    "to_new_payees_30d", within="30d", every="5d", words="sent to payees when they were new, in a month"
+)
+misnamed_30d = misnamed.count(
+    "misnamed_30d", within="30d", every="5d", words="payments in a month whose payee's name did not match"
+)
+paid_before = paid.pair_count("paid_before", "other", words="earlier payments to this payee")
+paid_before_total = paid.pair_total("paid_before_total", "other", words="sent to this payee before")
+since_paid = paid.pair_since("since_paid", "other", words="time since this payee was last paid")

@@ -16,6 +16,7 @@ WORDS: Final[Mapping[str, tuple[str, ...]]] = {
     "mule": ("mule_network",),
     "mule_account": ("mule_network",),
     "app_fraud": ("app_case",),
+    "app_series": ("app_investment", "app_romance", "app_advance_fee"),
     "account_takeover": ("takeover",),
     "call_during_payment": (
         "app_impersonation_bank",
