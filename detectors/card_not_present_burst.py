@@ -84,7 +84,7 @@ def _spend(
     n: int, at: datetime, merchant: str, card: str, pounds: float, **more: Any
 ) -> tuple[str, dict[str, Any]]:
     record = {
-        "event_id": f"c{n}", "ts": at.isoformat(), "source": "bank", "rail": "card", "entry_mode": "ecommerce",
+        "event_id": f"c{n}", "payment_id": f"{card}-{n}", "ts": at.isoformat(), "source": "bank", "rail": "card", "entry_mode": "ecommerce",
         "amount_minor": round(pounds * 100), "merchant_id": merchant, "card": card,
         "payer_account": f"00-00-95 0000000{card[-1]}", "auth": "exempt",
     }  # fmt: skip

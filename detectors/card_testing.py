@@ -79,7 +79,7 @@ def _spend(
     n: int, at: datetime, merchant: str, card: str, pence: int, **more: Any
 ) -> tuple[str, dict[str, Any]]:
     record = {
-        "event_id": f"c{n}", "ts": at.isoformat(), "source": "bank", "rail": "card", "entry_mode": "ecommerce",
+        "event_id": f"c{n}", "payment_id": f"{card}-{n}", "ts": at.isoformat(), "source": "bank", "rail": "card", "entry_mode": "ecommerce",
         "amount_minor": pence, "merchant_id": merchant, "card": card, "payer_account": f"00-00-91 {card[-8:]}",
     }  # fmt: skip
     return "payments", record | more
