@@ -47,7 +47,7 @@ class CardNotPresentBurst(Detector):
     intercept = -6.0
     threshold = 0.5
     bands = (0.6, 0.8, 0.93)
-    budget = 8.0
+    budget = 5.0
     harm: ClassVar[dict[str, int]] = {"financial": 2}
     place = "card_home"
     quiet_hours = 48

@@ -42,7 +42,7 @@ class CardTesting(Detector):
     intercept = -4.6
     threshold = 0.5
     bands = (0.7, 0.9, 0.97)
-    budget = 20.0
+    budget = 5.0
     harm: ClassVar[dict[str, int]] = {"financial": 2}
     facts = ("small_devices_24h", "taken_remotely_24h", "small_tries_24h")
     quiet_hours = 24
