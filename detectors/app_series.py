@@ -37,18 +37,20 @@ class AppSeries(Detector):
     gate = (pl.col("paid_before") >= 1) & (pl.col("payee_age") <= _TWO_MONTHS)
     signals = (
         Signal("paid_before_total", 10_000, 300_000, 2.6, log=True),
+        Signal("other.passed_on_count_7d", 0, 6, 2.2, log=True),
         Signal("payment_deviation", 1, 4, 1.8),
-        Signal("other.account_age", 365, 10, 1.8),
+        Signal("other.account_age", 365, 10, 1.6),
+        Signal(
+            "new_payees_30d", 5, 1, 1.6
+        ),  # who moves house pays many new payees; who is deceived, one or two
         Signal("payment_amount", 10_000, 200_000, 1.5, log=True),
-        Signal("to_new_payees_30d", 5_000, 100_000, 1.4, log=True),
-        Signal("other.passed_on_count_7d", 0, 3, 1.4, log=True),
-        Signal("other.misnamed_7d", 0, 2, 1.2, log=True),
-        Signal("new_payees_30d", 0, 1, 1.0),
+        Signal("other.misnamed_7d", 0, 2, 1.0, log=True),
         Signal("since_paid", 604_800, 3_600, 1.0),
         Signal("paid_before", 1, 6, 1.0, log=True),
         Signal("holder_age", 5, 7, 0.9),
-        Signal("misnamed_30d", 0, 1, 0.6),
-        Signal("payee_age", 10, 1, 0.5),
+        Signal("to_new_payees_30d", 5_000, 50_000, 0.8, log=True),
+        Signal("misnamed_30d", 0, 1, 0.5),
+        Signal("payee_age", 10, 1, 0.4),
         Signal("other.dwell_7d", 3_000, 300, 0.4),
     )
     intercept = -9.0
@@ -64,7 +66,7 @@ class AppSeries(Detector):
         "accounts whose names match."
     )
     innocent = (
-        "A builder or a wedding paid in stages, to somebody met a month ago.",
+        "A house move, a builder or a wedding paid in stages, to payees of the last month.",
         "Rent or help sent to a partner, a student child or a relative with a new account.",
         "A saver who moves money in steps to an account of their own at another bank.",
     )
