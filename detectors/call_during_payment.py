@@ -79,7 +79,7 @@ class CallDuringPayment(CrossDetector):
     telecoms = Part(
         roles=(Role.IN,),
         kinds=(Kind.CALL,),
-        gate=((pl.col("caller_age") <= 1.0) | pl.col("caller_age").is_null())  # null: it hides its number
+        gate=((pl.col("caller_age") <= 2.0) | pl.col("caller_age").is_null())  # null: it hides its number
         & ((pl.col("call_length") >= 120) | (pl.col("calls_begun_4h") >= 1)),  # short ones: to end what began
         keeps="3h",
         lasting_s=120.0,
