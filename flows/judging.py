@@ -35,7 +35,7 @@ class Judge(Standing):
         self.between = [each for each in detector.between if f"{BETWEEN}.{each.name}" in self.needs]
         self.meanings = {name: detector.meaning(name) for name in self.needs}
         self.words = {name: meaning.words for name, meaning in self.meanings.items()}
-        self.gate_columns = detector.gate.meta.root_names()
+        self.gate_columns = list(dict.fromkeys(detector.gate.meta.root_names()))
         self.signals = [s.feature for s in detector.signals]
         self.told = [name for name in self.needs if name not in detector.places()]
 
