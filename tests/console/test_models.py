@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import polars as pl
 import pytest
@@ -22,8 +23,10 @@ from flows.errors import FlowError
 from flows.past import Past, read
 from flows.promoting import publish, registry_of
 from flows.running import RunOptions, replay
+from models.card import Card
 from models.examples import SAMPLE, Example, ExampleStore
 from models.labels import Label, LabelBook
+from models.registry import Registry
 
 DAY = 86_400_000_000
 T0 = moment("2026-03-01")
@@ -227,6 +230,41 @@ def test_rolling_back_gives_the_author_the_word_again(
     assert rows[-2]["body"]["weights"]["version"] == f"mule_account-{MuleAccount.version}.0"
     assert rows[-1]["body"]["threshold"] == MuleAccount.threshold
     assert lineage_of(data, MuleAccount).learnt == MuleAccount.scorecard().version
+
+
+def test_what_two_people_promoted_scores_in_the_flow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LINEWATCH_TOKEN_KEY", "5a" * 32)
+    own = MuleAccount.scorecard().version
+    promoted = msgspec.structs.replace(own, version=f"mule_account-{MuleAccount.version}.rtest")
+    inputs = write_streams(MuleAccount.examples()[:1], tmp_path)
+    made = registry_of(tmp_path, make=True)
+    registry = Registry(made.folder, made._signer, clock=lambda: moment("2026-01-01"))
+    registry.register(
+        Card(
+            version=promoted.version,
+            lineage="mule_account",
+            detector="mule_account",
+            detector_version=MuleAccount.version,
+            kind="scorecard",
+            purpose="a test",
+            not_for="anything else",
+            inputs=tuple(promoted.weights),
+            threshold=0.4,
+            made_at=1,
+            made_by="ann",
+            code_commit="none",
+        ),
+        msgspec.to_builtins(promoted),
+    )
+    registry.promote(promoted.version, by="ann", agreed_by="bob", why="to see it score")
+    publish(registry, tmp_path)
+    url = f"sqlite:///{tmp_path / 'alerts.sqlite'}"
+    replay(RunOptions(inputs=inputs, store=url, data=tmp_path, bound=False))
+    store = AlertStore(url)
+    alerts = store.alerts(detector="mule_account")
+    store.close()
+    assert {alert.model_version for alert in alerts} == {promoted.version}
+    assert {alert.assessment.threshold for alert in alerts} == {0.4}
 
 
 def test_trees_challenge_and_are_not_promoted(trained: list[dict[str, Any]], run: Any) -> None:
