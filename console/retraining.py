@@ -45,6 +45,14 @@ class Span:
     from_ts: int
     to_ts: int
     as_of: int
+    horizon_days: int | None = None
+    """After how many days silence counts as innocence; the typology's own when not said."""
+
+    def horizon(self, typology: str) -> int:
+        """The same in microseconds, for a detector of a typology."""
+        from models.labels import horizon_us
+
+        return horizon_us(typology) if self.horizon_days is None else self.horizon_days * _DAY_US
 
 
 def moment(text: str) -> int:
@@ -135,11 +143,10 @@ def retrain(
     """
     from flows.promoting import standing
     from models import training
-    from models.labels import horizon_us
     from models.scorecard import Scorecard
 
     parts = training.parted(
-        found.examples, found.labels, span.from_ts, span.to_ts, horizon_us(about.typology), span.as_of
+        found.examples, found.labels, span.from_ts, span.to_ts, span.horizon(about.typology), span.as_of
     )
     names = [signal.feature for signal in about.signals]
     weights, threshold = standing(registry, about, registry.champion(about.id))
@@ -250,10 +257,10 @@ def compared(
 
     from models import training
     from models.errors import ModelError
-    from models.labels import horizon_us, labelled
+    from models.labels import labelled
 
     rows = found.examples.filter(pl.col("ts").is_between(span.from_ts, span.to_ts, closed="left"))
-    known = labelled(rows, found.labels, span.as_of, horizon_us(about.typology))
+    known = labelled(rows, found.labels, span.as_of, span.horizon(about.typology))
     if known.is_empty():
         raise ModelError(
             "nothing is known yet of the examples of that time: wait for labels, or take an earlier one"

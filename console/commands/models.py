@@ -56,6 +56,14 @@ def models(
     as_of: Annotated[
         str | None, typer.Option(metavar="DATE", help="Labels known by then count. \\[default: all]")
     ] = None,
+    horizon: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="DAYS",
+            help="After how many days without a report a row counts as innocent. \\[default: the typology's own]",
+        ),
+    ] = None,
     with_: Annotated[
         str | None,
         typer.Option("--with", metavar="VERSION", help="Compare with this. \\[default: the champion]"),
@@ -98,10 +106,18 @@ def models(
     elif action == "show":
         _show(_needed(registry), _asked(name), plots, json=json)
     elif action == "retrain":
-        span = _span(from_, to, as_of)
+        span = _span(from_, to, as_of, horizon)
         _retrain(_needed(registry), folder, _asked(name), span, inputs, named(by), reason, json=json)
     elif action == "compare":
-        _compare(_needed(registry), folder, _asked(name), with_, _span(from_, to, as_of), inputs, json=json)
+        _compare(
+            _needed(registry),
+            folder,
+            _asked(name),
+            with_,
+            _span(from_, to, as_of, horizon),
+            inputs,
+            json=json,
+        )
     else:
         _decide(_needed(registry), folder, action, _asked(name), named(by), agreed_by, reason, json=json)
 
@@ -132,12 +148,12 @@ def _asked(name: str | None) -> str:
     return name
 
 
-def _span(from_: str | None, to: str | None, as_of: str | None) -> Any:
+def _span(from_: str | None, to: str | None, as_of: str | None, horizon: int | None) -> Any:
     from console.retraining import Span, moment
 
     if from_ is None or to is None:
         raise ConsoleError("Say which time: --from DATE --to DATE.")
-    span = Span(moment(from_), moment(to), moment(as_of) if as_of else 2**62)
+    span = Span(moment(from_), moment(to), moment(as_of) if as_of else 2**62, horizon)
     if span.from_ts >= span.to_ts:
         raise ConsoleError(f"--from {from_} is not before --to {to}.")
     return span

@@ -296,6 +296,7 @@ def test_an_altered_version_is_told_and_not_used(
         "models retrain mule_account --from 2026-05-01 --to 2026-03-01",
         "models retrain mule_account --from spring --to 2026-03-01",
         "models retrain mule_account --from 2026-03-01 --to 2026-03-15",
+        "models retrain mule_account --from 2026-03-01 --to 2026-03-15 --horizon 2",
         "models retrain nobody --from 2026-03-01 --to 2026-03-15",
     ],
 )
