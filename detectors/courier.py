@@ -31,7 +31,7 @@ class Courier(Detector):
     stream = "telecoms"
     subject = Entity.NUMBER
     four_p = "protect"
-    gate = (pl.col("line_runs_7d") >= 3) & (pl.col("its_contacters") >= 8)
+    gate = (pl.col("line_runs_7d") >= 5) & (pl.col("its_contacters") >= 8) & (pl.col("its_rung") <= 0.35)
     signals = (
         Signal("line_runs_7d", 3, 25, 2.6, log=True),  # dispatched again and again
         Signal("its_contacters", 8, 25, 1.2, log=True),  # by a number with many customers (T4)
@@ -41,7 +41,7 @@ class Courier(Detector):
         Signal("nights_away_7d", 0, 3, 1.4),  # T8: stays of 1 to 6 nights
         Signal("away_km", 5, 40, 1.0, log=True),  # T8
     )
-    intercept = -5.6
+    intercept = -6.2
     threshold = 0.5
     bands = (0.6, 0.8, 0.93)
     budget = 0.3

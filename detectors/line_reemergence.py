@@ -43,20 +43,24 @@ class LineReemergence(NetworkDetector):
         "texted_1h", "bursts_24h", "bursts_7d", "answer_share_7d", "contacts_each_7d", "contacters_7d", "call_length_7d",
         "data_7d", "sim_age", "home_force", "contacts_force", "seen_force",
     )  # fmt: skip
-    network = (ContactSketches(related_from=0.3),)
-    gate = (pl.col("contacts.shared") >= 6) & (pl.col("contacts.overlap") >= 0.25)
+    network = (ContactSketches(related_from=0.4),)
+    gate = (pl.col("contacts.shared") >= 8) & (pl.col("contacts.overlap") >= 0.4)  # T12
     signals = (
-        Signal("contacts.overlap", 0.25, 0.6, 3.0),  # T12: two in five and more
-        Signal("contacts.shared", 6, 20, 2.2, log=True),  # T12: 15 and more
-        Signal("contacts.retired", 0, 1, 1.6),  # nobody needs two numbers of one line at once
-        Signal("contacts.closed", 0, 1, 1.0),
-        Signal("contacts.after", 720, 48, 1.0, log=True),  # T13: within 72 hours of the last sign
+        Signal(
+            "contacts.overlap", 0.55, 0.85, 4.5
+        ),  # T12: what two lines of one small town share by chance is less
+        Signal("contacts.shared", 8, 20, 2.0, log=True),  # T12: 15 and more
+        Signal(
+            "contacts.after", -72, -12, 1.4
+        ),  # T13: the older one was still there two days ago at most, if at all
+        Signal("contacts.retired", 0, 1, 0.8),
+        Signal("contacts.closed", 0, 1, 0.4),
         Signal("sim_age", 120, 10, 0.8, log=True),
         Signal("data_7d", 20_000_000, 1_000_000, 0.8, log=True),  # T5
         Signal("call_length_7d", 90, 40, 0.6),  # T4
         Signal("bursts_24h", 0.5, 3, 0.6, log=True),  # T2
     )
-    intercept = -5.4
+    intercept = -7.4
     threshold = 0.5
     bands = (0.6, 0.8, 0.93)
     budget = 0.1
