@@ -32,9 +32,10 @@ def features(
     Windows slide in aligned steps: a window `within` 24 h `every` 1 h is the 24 most recent whole hours, this one
     included, so the answer is exact by definition.
     """
-    from features.catalogue import all_features
+    from features.catalogue import all_features, network_features
 
     found = [described(each) for each in all_features()]
+    found += [described(each) | {"entity": "network"} for each in network_features()]
     if entity is not None:
         known = sorted({str(each["entity"]) for each in found})
         if entity not in known:
