@@ -607,24 +607,29 @@ def read_row(stream: str, row: dict[str, Any]) -> dict[str, Any] | Refusal:
     return fields_of(stream, record, columnar=True)
 
 
-def plain_row(frame: pl.DataFrame, row: int) -> dict[str, Any]:
-    """A Parquet row's values as the contract's JSON would have them, with zoned instants and days as microseconds.
+def plain_rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
+    """A Parquet file's rows as the contract's JSON would have them, with zoned instants and days as microseconds.
 
     Polars is not asked for Python's own dates: a file may hold years that those do not have.
     """
-    out: dict[str, Any] = {}
-    for series in frame:
-        dtype, one = series.dtype, series[row : row + 1]
-        if one.null_count():
-            continue
-        if isinstance(dtype, pl.Datetime):
-            micros = one.dt.epoch("us").item()
-            out[series.name] = micros if dtype.time_zone else _naive_text(micros)
-        elif dtype == pl.Date:
-            out[series.name] = one.cast(pl.Int32).item() * 86_400_000_000
-        else:
-            out[series.name] = one.to_list()[0]
-    return out
+    names = frame.columns
+    columns = [_plain_column(series) for series in frame]
+    rows = zip(*columns, strict=True) if columns else [()] * frame.height
+    return [
+        {name: value for name, value in zip(names, row, strict=True) if value is not None} for row in rows
+    ]
+
+
+def _plain_column(series: pl.Series) -> list[Any]:
+    if isinstance(series.dtype, pl.Datetime):
+        micros = series.dt.epoch("us").to_list()
+        if series.dtype.time_zone:
+            return micros
+        return [None if each is None else _naive_text(each) for each in micros]
+    if series.dtype == pl.Date:
+        days = series.cast(pl.Int32).to_list()
+        return [None if each is None else each * 86_400_000_000 for each in days]
+    return series.to_list()
 
 
 def _naive_text(micros: int) -> str:

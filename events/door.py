@@ -507,14 +507,24 @@ class _Rows:
         if stream in _ONE_BY_ONE:
             self.columns.odd[:] = True
         self.places = np.arange(frame.height, dtype=np.int64)
+        self._plain_rows: dict[int, dict[str, Any]] = {}
 
     def raw(self, row: int) -> bytes:
         """A row as JSON: what stands for the bytes of a record that came as columns."""
-        return msgspec.json.encode(decode.plain_row(self._frame, row), enc_hook=str)
+        return msgspec.json.encode(self._plain(row), enc_hook=str)
 
     def read(self, row: int) -> dict[str, Any] | Refusal:
         """A row read exactly."""
-        return decode.read_row(self._stream, decode.plain_row(self._frame, row))
+        return decode.read_row(self._stream, dict(self._plain(row)))
+
+    def _plain(self, row: int) -> dict[str, Any]:
+        """A row as plain values; all that are set aside are taken out together, for one by one is slow."""
+        if row not in self._plain_rows:
+            rows = np.flatnonzero(self.columns.odd)
+            self._plain_rows = dict(zip(rows.tolist(), decode.plain_rows(self._frame[rows]), strict=True))
+        if row not in self._plain_rows:
+            (self._plain_rows[row],) = decode.plain_rows(self._frame[row : row + 1])
+        return self._plain_rows[row]
 
 
 class _Groups:

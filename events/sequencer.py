@@ -194,7 +194,7 @@ class _Batch:
             return digest_of(self.raw[at : end if end >= 0 else None])
         assert self.raw is not None
         row = decode.conform(stream, self.raw[at : at + 1])
-        return digest_of(msgspec.json.encode(decode.plain_row(row, 0), enc_hook=str))
+        return digest_of(msgspec.json.encode(decode.plain_rows(row)[0], enc_hook=str))
 
 
 @dataclass(slots=True)
