@@ -31,6 +31,7 @@ class Courier(Detector):
     stream = "telecoms"
     subject = Entity.NUMBER
     four_p = "protect"
+    claim = "exploited"
     gate = (pl.col("line_runs_7d") >= 5) & (pl.col("its_contacters") >= 8) & (pl.col("its_rung") <= 0.35)
     signals = (
         Signal("line_runs_7d", 3, 25, 2.6, log=True),  # dispatched again and again

@@ -41,6 +41,7 @@ class CuckooedPlace(NetworkDetector):
     stream = "telecoms"
     subject = Entity.NUMBER
     four_p = "protect"
+    claim = "exploited"
     edge = (pl.col("row.has_place") == 1) & (_VISITOR | _STAYS)
     carries = (
         "customer_of",

@@ -38,6 +38,7 @@ class LineAndMoney(CrossDetector):
     threat = "county_lines"
     typology = "line_and_money"
     four_p = "pursue"
+    claim = "line"
     about = "other"
     payment = Part(
         roles=(Role.PAYER,),

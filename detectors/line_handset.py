@@ -31,6 +31,7 @@ class LineHandset(Detector):
     stream = "telecoms"
     subject = Entity.NUMBER
     four_p = "pursue"
+    claim = "line"
     gate = ((pl.col("handsets_7d") >= 2) | (pl.col("sims_30d") >= 2) | (pl.col("handset.sims_30d") >= 3)) & (
         pl.col("contacters_24h") >= 6
     )

@@ -36,6 +36,7 @@ class LineReemergence(NetworkDetector):
     stream = "telecoms"
     subject = Entity.NUMBER
     four_p = "pursue"
+    claim = "line"
     edge = (pl.col("row.kind") == int(Kind.WATCH)) | (
         _SPOKEN & ((pl.col("texted_1h") >= 8) | (pl.col("bursts_7d") >= 1) | (pl.col("contacters_24h") >= 10))
     )

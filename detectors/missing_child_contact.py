@@ -31,6 +31,7 @@ class MissingChildContact(Detector):
     stream = "telecoms"
     subject = Entity.NUMBER
     four_p = "protect"
+    claim = "exploited"
     child = True
     gate = (pl.col("child_missing") == 1) | (pl.col("handset.child_missing") == 1)
     signals = (

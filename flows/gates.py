@@ -79,7 +79,7 @@ def _translated(node: Any) -> _Test | None:
         return lambda column: column(flag).astype(bool)
     binary = node.get("BinaryExpr") if isinstance(node, dict) else None
     if not isinstance(binary, dict):
-        return None
+        return _absent(node)
     left, op, right = binary.get("left"), binary.get("op"), binary.get("right")
     if op in _JOINS:
         one, other = _translated(left), _translated(right)
@@ -88,6 +88,18 @@ def _translated(node: Any) -> _Test | None:
     if op in _COMPARES and name is not None and bound is not None:
         return _compared(_COMPARES[op], name, bound)
     return None
+
+
+def _absent(node: Any) -> _Test | None:
+    """Whether a value is absent, or present."""
+    function = node.get("Function") if isinstance(node, dict) else None
+    if not isinstance(function, dict) or len(function.get("input", ())) != 1:
+        return None
+    name, does = _column(function["input"][0]), function.get("function")
+    if name is None or does not in ({"Boolean": "IsNull"}, {"Boolean": "IsNotNull"}):
+        return None
+    absent = does == {"Boolean": "IsNull"}
+    return lambda column: np.isnan(column(name)) == absent
 
 
 def _joined(join: Callable[[Any, Any], Mask], one: _Test, other: _Test) -> _Test:
