@@ -77,6 +77,22 @@ def test_what_a_page_shows_can_be_typed(page: str, line: str) -> None:
         assert words[0] in {".", "cd", "git", "curl"}, f"{page} shows a command that no test knows: {line}"
 
 
+@pytest.mark.parametrize("page", ["README.md", "docs/detectors.md"])
+def test_every_detector_has_one_row_and_none_that_is_not_there(page: str) -> None:
+    from detectors.discovery import all_detectors
+
+    rows = re.findall(r"^\|[^`|]*(?:\| )?`([a-z_]+)` \|", (ROOT / page).read_text(), flags=re.MULTILINE)
+    assert sorted(rows) == [each.id for each in all_detectors()]
+
+
+def test_the_page_of_detectors_says_what_each_claims() -> None:
+    from detectors.discovery import all_detectors
+
+    text = (ROOT / "docs" / "detectors.md").read_text()
+    claims = dict(re.findall(r"^\| `([a-z_]+)` \| (line|exploited) \|", text, flags=re.MULTILINE))
+    assert claims == {each.id: each.claim for each in all_detectors() if each.claim and each.stream != "both"}
+
+
 @pytest.mark.parametrize("declared", metrics.ALL, ids=lambda declared: declared.name)
 def test_every_metric_is_explained_with_its_labels(declared: metrics.Declared) -> None:
     rows = [

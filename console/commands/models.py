@@ -87,8 +87,8 @@ def models(
 ) -> None:
     """Look after the models: list and show versions, retrain, compare, promote, roll back.
 
-    A version is its weights and a card, signed; nothing unsigned or altered is loaded. A challenger scores beside the
-    champion and raises nothing. Promoting and rolling back need a second person, are audited, and take effect in
+    A version is its weights and a card, signed; nothing unsigned or altered is loaded. A challenger is compared with
+    the champion and raises nothing. Promoting and rolling back need a second person, are audited, and take effect in
     running flows at one place in the one order.
     """
     folder = use_data(data)
