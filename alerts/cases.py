@@ -19,7 +19,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 import msgspec
-from sqlalchemy import Connection, bindparam, func, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, select, update
 
 from alerts import tables
 from alerts.outcomes import OPEN
@@ -202,10 +202,16 @@ _Who = tuple[str, str]
 def _sharing(connection: Connection, mine: list[_Who], alert_id: str) -> list[tuple[_Who, str, str, _Who]]:
     """Other alerts that hold one of these, hubs left out: whom, which alert, its case, and whom it is about."""
     subjects, members, alerts = tables.subjects, tables.members, tables.alerts
-    is_mine = tuple_(subjects.c.kind, subjects.c.token).in_(mine)
-    counted = select(subjects.c.kind, subjects.c.token).where(is_mine)
+    if not mine:
+        return []
+    wanted = set(mine)
+    # kinds and tokens apart, so that their index serves: a token is of one kind all but always
+    of_mine = _either(subjects.c.kind, [kind for kind, _ in mine]) & _either(
+        subjects.c.token, [token for _, token in mine]
+    )
+    counted = select(subjects.c.kind, subjects.c.token).where(of_mine)
     few = counted.group_by(subjects.c.kind, subjects.c.token).having(func.count() <= HUB)
-    asked = [(row.kind, row.token) for row in connection.execute(few)] if mine else []
+    asked = {(row.kind, row.token) for row in connection.execute(few)} & wanted
     if not asked:
         return []
     joined = subjects.join(members, members.c.alert_id == subjects.c.alert_id).join(
@@ -221,14 +227,20 @@ def _sharing(connection: Connection, mine: list[_Who], alert_id: str) -> list[tu
             alerts.c.subject_token,
         )
         .select_from(joined)
-        .where(tuple_(subjects.c.kind, subjects.c.token).in_(asked))
+        .where(_either(subjects.c.kind, [kind for kind, _ in asked]))
+        .where(_either(subjects.c.token, [token for _, token in asked]))
         .where(members.c.to_ts.is_(None), subjects.c.alert_id != alert_id)
         .order_by(members.c.case_key, subjects.c.alert_id, subjects.c.kind, subjects.c.token)
     )
     return [
         ((row.kind, row.token), row.alert_id, row.case_key, (row.subject_kind, row.subject_token))
         for row in connection.execute(query)
+        if (row.kind, row.token) in asked
     ]
+
+
+def _either(column: ColumnElement[str], values: Iterable[str]) -> ColumnElement[bool]:
+    return column.in_(sorted(set(values)))
 
 
 def _join(connection: Connection, key: str, alert_id: str, at: int, why: str) -> None:

@@ -194,7 +194,8 @@ class Judge(Standing):
         )
         at = halves[0].happened.ts if len(halves) == 1 else ts
         fact = fact_of(name, meaning.unit, within, value, at)
-        sources = tuple(sorted({half.named[1] for half in halves if half.named[1]}))
+        one, *others = (half.named[1] for half in halves)
+        sources = tuple(sorted({one, *others} - {""})) if others else (one,) if one else ()
         return Fact(fact.name, fact.value, fact.unit, fact.from_ts, fact.to_ts, sources)
 
 
