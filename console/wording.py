@@ -8,6 +8,13 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 DAY_S: Final = 86_400
 SHORT_TOKEN: Final = 8
 """Digits of a token shown where the whole does not fit: enough to tell apart what is on one screen."""
+CLAIM_WORDS: Final = {
+    "line": "a deal line",
+    "exploited": "someone exploited",
+    "fraud": "fraud",
+    "telecoms_fraud": "telecoms fraud",
+    "county_lines": "county lines",
+}
 
 
 def when(us: int | None) -> str:

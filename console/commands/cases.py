@@ -27,13 +27,6 @@ ONE_EXAMPLES: Final = (
     Example("linewatch case C3f2a", "the whole of one case; the first digits of its key are enough"),
     Example("linewatch case C3f2a --json", "the same as JSON, with its alerts"),
 )
-CLAIM_WORDS: Final = {
-    "line": "a deal line",
-    "exploited": "someone exploited",
-    "fraud": "fraud",
-    "telecoms_fraud": "telecoms fraud",
-    "county_lines": "county lines",
-}
 SHORT_KEY: Final = 13
 MOST_BESIDE: Final = 12
 """So many of those beside are named on the page; the JSON has them all."""
@@ -135,7 +128,9 @@ def _row(each: "Case") -> tuple[Any, ...]:
 
 
 def _claims(each: "Case") -> str:
-    return ", ".join(f"{CLAIM_WORDS.get(claim, claim)} {score:.2f}" for claim, score in each.claims.items())
+    return ", ".join(
+        f"{wording.CLAIM_WORDS.get(claim, claim)} {score:.2f}" for claim, score in each.claims.items()
+    )
 
 
 def _forces(each: "Case") -> str:
@@ -156,7 +151,7 @@ def _show(found: "Case") -> None:
         page.print(Text("Safeguarding first: someone in it may need protection.", style="bold"))
     page.print(Text("\nWhat is claimed (each its own highest score, never added up)", style="bold"))
     for claim, score in found.claims.items():
-        page.print(indented(f"{CLAIM_WORDS.get(claim, claim)}: {score:.2f}"))
+        page.print(indented(f"{wording.CLAIM_WORDS.get(claim, claim)}: {score:.2f}"))
     page.print(Text("\nWhere", style="bold"))
     page.print(indented(f"forces: {_forces(found)}"))
     page.print(indented(f"owned by: {', '.join(found.campuses)}"))

@@ -48,7 +48,7 @@ def detectors(
                     each.title,
                     wording.spoken(each.threat),
                     each.stream,
-                    each.subject.name.lower(),
+                    alerts_about(each),
                     each.status,
                     each.version,
                 )
@@ -69,6 +69,8 @@ def described(detector: type["Detector"]) -> dict[str, object]:
         "typology": detector.typology,
         "stream": detector.stream,
         "subject": detector.subject.name.lower(),
+        "alerts_about": alerts_about(detector),
+        "claim": detector.claim,
         "four_p": detector.four_p,
         "about": crime(detector),
         "needs": list(detector.needs()),
@@ -80,6 +82,13 @@ def described(detector: type["Detector"]) -> dict[str, object]:
         "innocent": list(detector.innocent),
         "runbook": list(detector.runbook),
     }
+
+
+def alerts_about(detector: type["Detector"]) -> str:
+    """What its alerts are about: mostly what it scores, but with a network detector perhaps the place of it."""
+    if getattr(detector, "about", "own") == "place":
+        return "cell" if detector.subject.name == "NUMBER" else "terminal"
+    return detector.subject.name.lower()
 
 
 def crime(detector: type["Detector"]) -> str:
@@ -101,12 +110,16 @@ def _needs(detector: type["Detector"]) -> list[str]:
     return [f"{column}: {detector.meaning(column).words}" for column in detector.needs()]
 
 
+def _claim(detector: type["Detector"]) -> str:
+    return f"claims {wording.CLAIM_WORDS[detector.claim]}; " if detector.claim else ""
+
+
 def _page(detector: type["Detector"]) -> Group:
     parts: list[Text | Padding] = [
         Text.assemble((detector.title, "bold"), f"  {detector.id} {detector.version}, {detector.status}"),
         Text(
-            f"{wording.spoken(detector.threat)}; reads {detector.stream}, about one {detector.subject.name.lower()}; "
-            f"{detector.four_p}; alerts from {detector.threshold:.2f}; "
+            f"{wording.spoken(detector.threat)}; reads {detector.stream}, about one {alerts_about(detector)}; "
+            f"{_claim(detector)}{detector.four_p}; alerts from {detector.threshold:.2f}; "
             f"budget {detector.budget:g} alerts a day for 100,000 subjects"
         ),
         Text(""),
