@@ -13,15 +13,13 @@ from typing import Any, ClassVar
 import polars as pl
 
 from detectors.base import Story
-from detectors.network import NetworkDetector
+from detectors.network import NetworkDetector, one_of
 from features.contact_sketches import ContactSketches
 from features.rows import Entity, Kind, Role
 from models.scorecard import Signal
 
 _START = datetime(2026, 3, 2, 11, 0, tzinfo=UTC)
-_SPOKEN = pl.col("row.kind").is_in([int(Kind.CALL), int(Kind.SMS), int(Kind.MMS)]) & pl.col("row.role").is_in(
-    [int(Role.IN), int(Role.OUT)]
-)
+_SPOKEN = one_of("row.kind", (Kind.CALL, Kind.SMS, Kind.MMS)) & one_of("row.role", (Role.IN, Role.OUT))
 
 
 class LineReemergence(NetworkDetector):

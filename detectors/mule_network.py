@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import polars as pl
 
 from detectors.base import Story
-from detectors.network import NetworkDetector
+from detectors.network import NetworkDetector, one_of
 from events.codes import STATUSES, code_of
 from features.network_graph import PaymentGraph
 from features.rows import TRANSFERS, Entity, Role
@@ -22,8 +22,8 @@ from models.scorecard import Signal
 
 _START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 _SENT = (
-    pl.col("row.kind").is_in([int(kind) for kind in TRANSFERS])
-    & pl.col("row.status").is_in([code_of(STATUSES, word) for word in ("initiated", "accepted")])
+    one_of("row.kind", TRANSFERS)
+    & one_of("row.status", [code_of(STATUSES, word) for word in ("initiated", "accepted")])
     & (pl.col("row.role") == int(Role.PAYER))
 )
 _PASSES_ON = (pl.col("passed_on_count_7d") >= 1) | (pl.col("other.passed_on_count_7d") >= 1)
