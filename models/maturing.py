@@ -74,7 +74,7 @@ class Maturing:
         self._ids.extend(ids)
         self._due = np.concatenate([self._due, clock + self.horizon])
         self.taken += len(ids)
-        found = [*self._reported(seq, reports), *self._matured(clock)]
+        found = self._found(clock, seq, reports)
         # of one place in the batch, what was known first; of one moment, the older event
         found.sort()
         self._forget()
@@ -83,35 +83,44 @@ class Maturing:
         confirmed, corrects = (np.array(columns[i], dtype=np.bool_) for i in (3, 4))
         return Released(before, event, at, confirmed, corrects)
 
-    def _reported(self, seq: Ints, reports: Sequence[Report]) -> list[tuple[int, int, int, bool, bool]]:
-        found = []
-        for report in reports:
-            number = self._number.get(report.event_id)
-            if number is None:
-                self.unknown += 1
-                continue
-            matured = number < self._waiting_from
-            if self._told.get(number, False if matured else None) == report.confirmed:
-                continue  # it says what is known already
-            corrects = matured or number in self._told
-            self._told[number] = report.confirmed
-            before = int(np.searchsorted(seq, report.seq))
-            found.append((before, report.at, number, report.confirmed, corrects))
-        return found
-
-    def _matured(self, clock: Ints) -> list[tuple[int, int, int, bool, bool]]:
-        """The events whose horizon has passed before the batch's last event, and of which nothing was said."""
+    def _found(
+        self, clock: Ints, seq: Ints, reports: Sequence[Report]
+    ) -> list[tuple[int, int, int, bool, bool]]:
+        """What the batch makes known: before each report, what had matured by its place in the order."""
         due = int(np.searchsorted(self._due, clock[-1], side="left")) if len(clock) else 0
-        before = np.searchsorted(clock, self._due[:due], side="right")
+        places = np.searchsorted(clock, self._due[:due], side="right")
+        found, done = [], 0
+        for report in sorted(reports, key=lambda report: report.seq):
+            before = int(np.searchsorted(seq, report.seq))
+            until = int(np.searchsorted(places, before, side="left"))
+            found += self._matured(places[done:until])
+            done = max(done, until)
+            found += self._reported(before, report)
+        return found + self._matured(places[done:])
+
+    def _reported(self, before: int, report: Report) -> list[tuple[int, int, int, bool, bool]]:
+        number = self._number.get(report.event_id)
+        if number is None:
+            self.unknown += 1
+            return []
+        matured = number < self._waiting_from
+        if self._told.get(number, False if matured else None) == report.confirmed:
+            return []  # it says what is known already
+        corrects = matured or number in self._told
+        self._told[number] = report.confirmed
+        return [(before, report.at, number, report.confirmed, corrects)]
+
+    def _matured(self, places: Ints) -> list[tuple[int, int, int, bool, bool]]:
+        """The oldest waiting events, which wait no more: silence about them, where nothing was said."""
         found = [
             (int(place), int(at), number, False, False)
-            for number, place, at in zip(
-                range(self._waiting_from, self._waiting_from + due), before, self._due[:due], strict=True
+            for number, (place, at) in enumerate(
+                zip(places, self._due[: len(places)], strict=True), start=self._waiting_from
             )
             if number not in self._told
         ]
-        self._due = self._due[due:]
-        self._waiting_from += due
+        self._due = self._due[len(places) :]
+        self._waiting_from += len(places)
         return found
 
     def _forget(self) -> None:
