@@ -16,9 +16,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Part of the files' names: a change of what is made makes new files."""
 
+_SELDOM: Final = 8
 _START: Final = datetime(2026, 3, 2, tzinfo=UTC)
 _DAY_US: Final = 86_400_000_000
 _START_DAY: Final = int(_START.timestamp()) // 86_400
@@ -161,6 +162,10 @@ def _payments(events: int, accounts: int, rng: np.random.Generator) -> pl.DataFr
         "payee": np.concatenate((payee, mules["payee"])),
         "pence": np.concatenate((np.maximum(1, pounds * 100).astype(np.int64), mules["pence"])),
         "rail": np.concatenate((rail, np.full(len(mules["ts"]), "fps"))),
+        # what the payer's bank says: strangers' payments, and ordinary ones to whom one seldom pays
+        "new_payee": np.concatenate(
+            (~spends & ~salaried & (k > _SELDOM), np.full(len(mules["ts"]), fill_value=True))
+        ),
     }
     order = np.argsort(columns["ts"], kind="stable")
     return _payment_frame({name: column[order] for name, column in columns.items()})
@@ -200,8 +205,10 @@ def _payment_frame(c: dict[str, Any]) -> pl.DataFrame:
             "device_id": _named("d", payer, 7),
             "payer_force": _force(payer),
             "payee_opened": _date(payee),
+            "new_payee": pl.Series(c["new_payee"]),
         }
     ).with_columns(
+        new_payee=pl.when("new_payee").then(pl.lit(value=True)),
         channel=pl.when(card).then(pl.lit("pos")).otherwise(pl.lit("mobile_app")),
         mcc=pl.when(card).then(pl.lit("5411")),
     )
@@ -326,6 +333,7 @@ def make_everyone(folder: Path, *, entities: int, seed: int) -> Made:
             "payee": payee,
             "pence": np.maximum(1, rng.lognormal(8.0, 1.0, events)).astype(np.int64),
             "rail": np.full(events, "fps"),
+            "new_payee": np.full(events, fill_value=False),
         }
         _write(_payment_frame(columns), made)
     return made

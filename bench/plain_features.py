@@ -1,4 +1,4 @@
-"""The declared features in plain Python, one event at a time: what the naive twin keeps for each account.
+"""Declared features in plain Python, one event at a time: what the naive twin keeps for each account.
 
 Written as one would write it without kernels: small dictionaries for each entity, made when first needed; windows as
 counts by bucket, shared by features that need the same; selections tested once an event. The definitions are those of
@@ -6,7 +6,7 @@ counts by bucket, shared by features that need the same; selections tested once 
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -42,12 +42,30 @@ class Row(msgspec.Struct):
     place: str
     home: float
     born: float
+    age: float
     inputs: dict[str, float] = {}
 
     @property
     def hour(self) -> int:
         """Hour of the day."""
         return self.ts // _HOUR % 24
+
+
+def needed(catalogue: Catalogue, entity: Entity, wanted: Iterable[str]) -> frozenset[str]:
+    """These features and all that they are made of."""
+    found: set[str] = set()
+    ahead = list(wanted)
+    while ahead:
+        name = ahead.pop()
+        if name in found:
+            continue
+        found.add(name)
+        feature = catalogue.features[entity, name]
+        values = [feature.value]
+        values += [s.when.value for s in (feature.selection, feature.other) if s is not None and s.when]
+        ahead += [value.of for value in values if value.source == "other"]
+        ahead += [each.removeprefix("other.") for each in (feature.against, feature.over) if each]
+    return frozenset(found)
 
 
 Test = Callable[[Row, Memory], bool]
@@ -58,11 +76,12 @@ Tell = Callable[[Row, Memory, set[Any], int, dict[str, float]], float]
 
 @dataclass(slots=True)
 class PlainFeatures:
-    """The features of one entity in one pass."""
+    """The features of one entity in one pass: those that are named, of a kind there is a method for here."""
 
     catalogue: Catalogue
     entity: Entity
     second_pass: bool
+    names: frozenset[str]
     tests: dict[str, Test] = field(default_factory=dict)
     keep: dict[Any, Step] = field(default_factory=dict)
     lasts: dict[Any, Step] = field(default_factory=dict)
@@ -77,6 +96,8 @@ class PlainFeatures:
         everything = self.catalogue.of(self.entity)
         self.named = {s.name: s for f in everything for s in (f.selection, f.other) if s is not None}
         for feature in self.catalogue.of(self.entity, second_pass=self.second_pass):
+            if feature.name not in self.names:
+                continue
             self.order.append(feature.name)
             tell = getattr(self, f"_{feature.kind}")(feature)
             told = self.before if feature.kind in _BEFORE else self.after

@@ -126,7 +126,8 @@ def _twin(twin: Plain, variants: list[Plain]) -> str:
     return (
         f"The path is {twin['times_as_fast']:.1f} times as fast as the naive twin on the same events "
         f"({twin['times_as_fast_as_with_river_on_every_row']:.1f} times with river's scaler and logistic regression "
-        f"on every row). The twin has {holds['features']} features and the detectors {', '.join(holds['detectors'])}; "
+        f"on every row). Both were asked for {', '.join(holds['detectors'])}; the twin keeps the {holds['features']} features "
+        f"that this takes, the path every declared one; "
         f"{naive['gated_share']:.1%} of its rows pass a gate; it found "
         f"{'the same subjects' if twin['same_alerts'] else 'OTHER subjects: the two differ, find out why'}."
     )

@@ -2,8 +2,10 @@
 
 What one would write first, written with care: lines decoded by msgspec into records, two keyed steps in plain Python,
 gates as Python expressions, river's logistic regression asked row by row, the same episodes and the same alert store.
-It does less than the real path: no legs, no lawful-basis gate, no dead letters, no several inputs in one order, no
-snapshots. That it finds the same alerts is tested.
+It is given some detectors about accounts and keeps only the features that they need, where the real path keeps every
+declared feature whatever it is asked for. It does less than the real path in other ways too: no devices, no legs, no
+lawful-basis gate, no dead letters, no several inputs in one order, no snapshots. That it finds the same alerts as the
+path with the same detectors is tested.
 """
 
 import hashlib
@@ -27,8 +29,8 @@ from river import compose, linear_model, preprocessing
 from alerts.episodes import Episodes
 from alerts.record import Counterfactual, Fact, Fire, Reason, Subject
 from bench.measuring import peak_bytes
-from bench.plain_features import NAN, PlainFeatures, Row
-from bench.watched import TOKEN_KEY
+from bench.plain_features import NAN, PlainFeatures, Row, needed
+from bench.watched import TOKEN_KEY, chosen
 from detectors.base import Detector
 from detectors.discovery import all_detectors
 from events.codes import STATUSES, code_of
@@ -63,11 +65,15 @@ class Payment(msgspec.Struct):
     device_id: str = ""
     payer_force: str = ""
     payee_opened: str = ""
+    new_payee: bool = False
 
 
-def payments_detectors() -> tuple[type[Detector], ...]:
-    """The detectors the twin has."""
-    return tuple(d for d in all_detectors() if d.stream == "payments" and d.subject == Entity.ACCOUNT)
+Detectors = tuple[type[Detector], ...]
+
+
+def names_of(detectors: Detectors) -> frozenset[str]:
+    """The features the twin keeps: what these detectors score, show and place by, and what that is made of."""
+    return needed(CATALOGUE, Entity.ACCOUNT, [name for d in detectors for _, name in d.joined()])
 
 
 def python_gate(detector: type[Detector]) -> Callable[[dict[str, float]], bool]:
@@ -132,6 +138,7 @@ class _Door:
         ts = round(payment.ts.timestamp() * 1e6)
         kind = int(Kind[payment.rail.upper()])
         flags = int(Flag.FINAL) | (int(Flag.ROUND) if payment.amount_minor in _ROUND else 0)
+        flags |= int(Flag.NEW_PAYEE) if payment.new_payee else 0
         value = float(payment.amount_minor)
         home = _FORCE.get(payment.payer_force, NAN)
         born = (
@@ -142,27 +149,15 @@ class _Door:
 
         def row(role: Role, own: str, other: str, home: float, born: float) -> Row:
             used = device if role == Role.PAYER else ""
-            return Row(ts, kind, int(role), _ACCEPTED, flags, value, own, other, used, "", home, born)
+            return Row(ts, kind, int(role), _ACCEPTED, flags, value, own, other, used, "", home, born, NAN)
 
-        made = [
+        return [
             (payer, (self.number, payment.event_id, row(Role.PAYER, payer, payee, home, NAN))),
             (payee, (self.number, payment.event_id, row(Role.PAYEE, payee, payer, NAN, born))),
         ]
-        if device and _DEVICES_MATTER:
-            made.append(
-                (
-                    f"device:{device}",
-                    (self.number, payment.event_id, row(Role.DEVICE, device, payer, NAN, NAN)),
-                )
-            )
-        return made
 
 
 # --------------------------------------------------------------------------------------------------------- two passes
-
-
-_DEVICES_MATTER: Final = bool(CATALOGUE.of(Entity.DEVICE))
-"""Whether any feature is kept of devices: neither the path nor the twin makes rows that nothing asks about."""
 
 
 class _Kept(StatefulLogic[Any, Any, None]):
@@ -190,36 +185,33 @@ _Half = tuple[int, str, Row, dict[str, float]]
 class _First:
     """The first keyed step: a party's own features; the half goes to itself and to the other party."""
 
-    def __init__(self) -> None:
-        self.account = PlainFeatures(CATALOGUE, Entity.ACCOUNT, second_pass=False)
-        self.device = PlainFeatures(CATALOGUE, Entity.DEVICE, second_pass=False)
+    def __init__(self, names: frozenset[str]) -> None:
+        self.features = PlainFeatures(CATALOGUE, Entity.ACCOUNT, second_pass=False, names=names)
 
     def step(self, memory: dict[Any, Any] | None, item: tuple[int, str, Row]) -> tuple[dict[Any, Any], _Half]:
         memory = {} if memory is None else memory
         number, event_id, row = item
-        features = self.device if row.role == Role.DEVICE else self.account
-        return memory, (number, event_id, row, features.take(row, memory))
+        return memory, (number, event_id, row, self.features.take(row, memory))
 
 
 def _to_both(item: tuple[str, _Half]) -> list[tuple[str, tuple[bool, _Half]]]:
     own, half = item
-    if half[2].role == Role.DEVICE:
-        return []
     return [(own, (True, half)), (half[2].other, (False, half))]
 
 
 class _Second:
     """The second keyed step: joined with the other half, the second features, the gate and the score."""
 
-    def __init__(self, *, every_row: bool) -> None:
-        self.features = PlainFeatures(CATALOGUE, Entity.ACCOUNT, second_pass=True)
-        self.detectors = [(d, python_gate(d), d.scorecard()) for d in payments_detectors()]
+    def __init__(self, detectors: Detectors, names: frozenset[str], *, every_row: bool) -> None:
+        self.features = PlainFeatures(CATALOGUE, Entity.ACCOUNT, second_pass=True, names=names)
+        self.detectors = [(d, python_gate(d), d.scorecard()) for d in detectors]
         self.models = [card.as_river() for _, _, card in self.detectors]
         self.signals = list(dict.fromkeys(s.feature for d, _, _ in self.detectors for s in d.signals))
-        self.asked = {f.value.of for f in CATALOGUE.features.values() if f.value.source == "other"}
+        kept = [f for f in CATALOGUE.of(Entity.ACCOUNT) if f.name in names]
+        self.asked = {f.value.of for f in kept if f.value.source == "other"}
         self.asked |= {
             f.selection.when.value.of
-            for f in CATALOGUE.features.values()
+            for f in kept
             if f.selection and f.selection.when and f.selection.when.value.source == "other"
         }
         self.gated = self.rows = 0
@@ -355,9 +347,11 @@ class _National:
         return episodes, TickDone(self.ticks, 1, fire.ts, tuple(alerts), time.time())
 
 
-def run(path: Path, folder: Path, *, every_row: bool) -> dict[str, Any]:
+def run(path: Path, folder: Path, detectors: Detectors, *, every_row: bool) -> dict[str, Any]:
     """Run the twin over a file of payments; gives seconds, events, rows past a gate, and what it found."""
-    door, first, second, national = _Door(), _First(), _Second(every_row=every_row), _National()
+    names = names_of(detectors)
+    door, first, national = _Door(), _First(names), _National()
+    second = _Second(detectors, names, every_row=every_row)
     flow = Dataflow("twin")
     payments = op.input("lines", flow, _Lines(path))
     halves = _keyed("first", op.flat_map("parties", payments, door.rows), first.step)
@@ -392,10 +386,10 @@ def measure(order: dict[str, Any]) -> dict[str, Any]:
         for name in ("warm", "run"):
             (Path(folder) / name).mkdir()
         every_row = bool(order.get("every_row"))
-        run(Path(order["warm"]["payments"]), Path(folder) / "warm", every_row=every_row)
-        measured = run(Path(order["inputs"]["payments"]), Path(folder) / "run", every_row=every_row)
-        held = {
-            "features": len(CATALOGUE.of(Entity.ACCOUNT)) + len(CATALOGUE.of(Entity.DEVICE)),
-            "detectors": [d.id for d in payments_detectors()],
-        }
+        detectors = chosen(order["detectors"], all_detectors())
+        run(Path(order["warm"]["payments"]), Path(folder) / "warm", detectors, every_row=every_row)
+        measured = run(
+            Path(order["inputs"]["payments"]), Path(folder) / "run", detectors, every_row=every_row
+        )
+        held = {"features": len(names_of(detectors)), "detectors": [d.id for d in detectors]}
         return measured | {"holds": held, "peak_bytes": peak_bytes()}

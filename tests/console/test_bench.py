@@ -41,7 +41,12 @@ def test_the_same_seed_makes_the_same_input(made: Any, tmp_path: Path) -> None:
 
 def test_the_twin_finds_what_the_path_finds(made: Any) -> None:
     inputs = {"payments": str(made.ndjson)}
-    order = {"inputs": inputs, "warm": {"payments": str(made.head(500))}}
+    # the features that the others need are kinds the twin has no plain words for
+    order: dict[str, Any] = {
+        "detectors": ["mule_account"],
+        "inputs": inputs,
+        "warm": {"payments": str(made.head(500))},
+    }
     path = ENGINE.child({"what": "path"} | order)
     twin = ENGINE.child({"what": "twin"} | order)
     assert path["events"] == twin["events"] == made.events
@@ -56,13 +61,13 @@ def test_the_twin_finds_what_the_path_finds(made: Any) -> None:
 def test_latency_tells_every_event_and_names_the_machine(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    size = ["--seconds", "3", "--rate", "1000", "--accounts", "1000", "--folder", str(tmp_path / "inputs")]
+    size = ["--seconds", "2", "--rate", "400", "--accounts", "400", "--folder", str(tmp_path / "inputs")]
     done = linewatch(tmp_path, "latency", *size, "--json")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["machine"]["cpu"]
     assert found["path"]["detectors"].keys() >= {"mule_account", "deal_line"}
-    assert 0 < found["latency"]["every_event"]["count"] <= 3_000
+    assert 0 < found["latency"]["every_event"]["count"] <= 800
     assert found["latency"]["snapshots"]["epochs"] > 0
     ENGINE.report.show(found, as_json=False)
     shown = capsys.readouterr().out
