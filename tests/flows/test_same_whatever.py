@@ -25,7 +25,20 @@ def test_both_streams_end_as_alerts_about_the_mule_and_the_line(undisturbed: Any
 
 
 def test_an_account_and_its_phone_corroborate_each_other(undisturbed: Any) -> None:
-    assert b'"corroborated_by":["telecoms:deal_line"]' in undisturbed.alerts
+    alerts = [json.loads(line) for line in undisturbed.alerts.splitlines()]
+    mules, lines = (
+        [alert for alert in alerts if alert["detector"] == detector]
+        for detector in ("mule_account", "deal_line")
+    )
+    account, number = mules[-1]["subjects"][0], lines[-1]["subjects"][0]
+    assert (account["kind"], number["kind"]) == ("account", "number")
+    # beside what its own stream says of the account
+    assert all("telecoms:deal_line" in alert["corroborated_by"] for alert in mules)
+    assert all(number in alert["subjects"] for alert in mules)
+    # the line was there first, and is told of the account as soon as there is something to tell
+    assert lines[0]["corroborated_by"] == []
+    assert "payments:mule_account" in lines[-1]["corroborated_by"]
+    assert account in lines[-1]["subjects"]
 
 
 def test_things_are_alerted_about_too_with_their_holders_beside_them(undisturbed: Any) -> None:
