@@ -114,7 +114,7 @@ def evaluate(
         grace_hours=grace,
         capacity=capacity,
         quiet=_quiet(quiet),
-        money=_money(truth / TRUTH if truth.is_dir() else truth, payments, raised, grace),
+        money=_money(truth / TRUTH if truth.is_dir() else truth, payments, raised, grace, world.closes),
     )
     if out is not None:
         _write(out, evaluation.to_json(result))
@@ -164,7 +164,9 @@ def _keys() -> "KeyRing":
     return key_ring(said)
 
 
-def _money(truth: Path, payments: Path | None, raised: "list[Raised]", grace: float) -> "Money | None":
+def _money(
+    truth: Path, payments: Path | None, raised: "list[Raised]", grace: float, closes: int | None
+) -> "Money | None":
     """What the alerts were worth in money, when the payments of the world are at hand."""
     import polars as pl
 
@@ -185,7 +187,7 @@ def _money(truth: Path, payments: Path | None, raised: "list[Raised]", grace: fl
     )
     with truth.open("rb") as lines:
         rows = read_written(lines)
-    return measure_money(rows, frame, raised, _keys(), int(grace * 3_600_000_000))
+    return measure_money(rows, frame, raised, _keys(), int(grace * 3_600_000_000), closes)
 
 
 def _from_store(store: str | None, data: Path | None) -> "list[Raised]":

@@ -14,7 +14,7 @@ import polars as pl
 from events.tokens import KeyRing
 from models.evaluating.intervals import HOURS_US, Share, Times, share_of, times_of
 from models.evaluating.raised import Raised
-from models.evaluating.truth import Name, Written, names_of, note_of
+from models.evaluating.truth import NEVER, Name, Written, names_of, note_of
 
 FRAUD: Final = "app_case"
 MULES: Final = "mule_network"
@@ -80,13 +80,19 @@ class _Case(msgspec.Struct, frozen=True):
 
 
 def measure_money(
-    rows: Iterable[Written], payments: pl.LazyFrame, alerts: Sequence[Raised], keys: KeyRing, grace: int
+    rows: Iterable[Written],
+    payments: pl.LazyFrame,
+    alerts: Sequence[Raised],
+    keys: KeyRing,
+    grace: int,
+    closes: int | None = None,
 ) -> Money:
-    """Measure both; `payments` are contract records of the whole world, `grace` in microseconds."""
-    told = [row for row in rows if row.kind in (FRAUD, MULES)]
+    """Measure both; `payments` are contract records of the world, `grace` in microseconds, `closes` its end."""
+    end = NEVER if closes is None else closes
+    told = [row for row in rows if row.kind in (FRAUD, MULES) and row.start < end]
     frauds = [row for row in told if row.kind == FRAUD]
     mules = [row for row in told if row.kind == MULES]
-    moved = _moved(payments, {account for row in told for account in row.accounts})
+    moved = _moved(payments, {account for row in told for account in row.accounts}, end)
     by_name: defaultdict[Name, list[Raised]] = defaultdict(list)
     for alert in alerts:
         by_name[alert.about].append(alert)
@@ -97,7 +103,7 @@ def measure_money(
     )
 
 
-def _moved(payments: pl.LazyFrame, accounts: set[str]) -> pl.DataFrame:
+def _moved(payments: pl.LazyFrame, accounts: set[str], end: int) -> pl.DataFrame:
     """Accepted payments out of the accounts in truth, each once (its first report), times in microseconds."""
     there = payments.collect_schema().names()
     frame = payments.select(
@@ -108,6 +114,7 @@ def _moved(payments: pl.LazyFrame, accounts: set[str]) -> pl.DataFrame:
     frame = frame.filter(status.is_in(["accepted", "initiated"])).with_columns(
         _micros("ts", payments), _micros("recorded_ts", payments)
     )
+    frame = frame.filter(pl.col("ts") < end)
     once = pl.coalesce("payment_id", "event_id")
     return frame.sort("recorded_ts", "event_id").unique(once, keep="first", maintain_order=True).collect()
 
