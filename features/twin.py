@@ -30,7 +30,7 @@ _ID_BITS: Final = (1 << 52) - 1
 _MOST_COUNTED: Final = 65_535.0
 _ALIKE: Final = 1e-10
 _TWO: Final = 2.0
-_SQUARE_ROOM: Final = 2.0**40
+_BAND_BITS: Final = 20
 
 _COLUMNS: Final = (
     "ts",
@@ -319,15 +319,25 @@ class _History:
         at, values = self._events(feature)
         return -self._over(feature).largest(at, -values)
 
+    @staticmethod
+    def _squares(window: Window, at: Ints, values: Floats) -> Floats:
+        """Sums of squares; values of like size apart, so that the smallest count beside the largest.
+
+        Whole sums have room for 63 bits; squares of one band take 40, which leaves millions of events.
+        """
+        total = window.total(at[:0], values[:0])
+        power = (np.frexp(values)[1] - 1) // _BAND_BITS * _BAND_BITS
+        for each in np.unique(power[values != 0.0]):
+            mine = (power == each) & (values != 0.0)
+            total += np.ldexp(window.total(at[mine], np.ldexp(values[mine], -each) ** 2), 2 * each)
+        return total
+
     def _spread(self, feature: Feature) -> Floats:
         at, values = self._events(feature)
         window = self._over(feature)
         number = window.total(at)
         mean = _divided(window.total(at, values), number)
-        # squares as parts of the largest: whole sums have room for 63 bits, so for millions of events
-        largest = max(float(np.abs(values).max(initial=0.0)), 1.0)
-        square = _divided(window.total(at, (values / largest) ** 2 * _SQUARE_ROOM), number)
-        square *= largest * largest / _SQUARE_ROOM
+        square = _divided(self._squares(window, at, values), number)
         spread = square - mean * mean
         told = np.where(
             spread > _ALIKE * mean * mean, _divided(np.sqrt(np.maximum(spread, 0.0)), np.abs(mean)), 0.0
