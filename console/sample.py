@@ -1,6 +1,7 @@
 """A small made-up week for `linewatch demo`: ordinary people, one mule account, one deal line.
 
-It exists so that the demo shows something on any machine without set-up. It is a story, not a test bed: nothing is
+People have a past: the transfers of the four weeks before come first, so that payees are known and usual sums are
+usual. It exists so that the demo shows something on any machine without set-up. It is a story, not a test bed: nothing is
 measured on it. Every identifier is from a range reserved for examples, and the same seed gives the same files.
 """
 
@@ -31,10 +32,17 @@ TOWNS: Final = (
 )
 """Force area, latitude and longitude of a few towns."""
 
+AGES: Final = ("25-34", "35-49", "50-64", "35-49", "25-34")
+
 WAKING: Final = (1, 1, 1, 1, 1, 2, 4, 8, 10, 10, 10, 11, 12, 11, 10, 10, 11, 12, 12, 11, 9, 7, 4, 2)
 """How busy each hour of the day is, by taste."""
 
 MULE: Final = PEOPLE + 1
+ONWARD: Final = range(PEOPLE + 2, PEOPLE + 5)
+"""Who the mule passes the money on to."""
+LANDLORDS: Final = range(PEOPLE + 10, PEOPLE + 40)
+BEFORE: Final = 28
+"""How many days of transfers come before the week."""
 LINE_NUMBER: Final = "+447700900990"
 CUSTOMERS: Final = range(500, 580)
 """The people who buy from the line: ordinary numbers with ordinary lives beside."""
@@ -87,18 +95,31 @@ def _moment(chance: random.Random, day: int) -> datetime:
 # ------------------------------------------------------------------------------------------------------------ payments
 def _payments(chance: random.Random) -> Iterator[tuple[datetime, Record]]:
     for person in range(PEOPLE):
-        friends = [chance.randrange(PEOPLE) for _ in range(4)]
+        friends = [(person + chance.randrange(1, PEOPLE)) % PEOPLE for _ in range(4)]
+        yield from _past(chance, person, friends)
         yield (
             FIRST_DAY + timedelta(days=person % DAYS, hours=6, seconds=chance.uniform(0, 900)),
-            _payment(chance, "bacs", chance.randint(120_000, 320_000), None, person),
+            _payment("bacs", chance.randint(120_000, 320_000), None, person),
         )
         for day in range(DAYS):
             for _ in range(chance.choice((0, 1, 2, 3, 4))):
                 yield _moment(chance, day), _purchase(chance, person)
             if chance.random() < 0.25:
-                amount = chance.choice((500, 1000, 1250, 2000, 2375, 4000))
-                yield _moment(chance, day), _payment(chance, "fps", amount, person, chance.choice(friends))
+                yield _moment(chance, day), _to_friend(chance, person, chance.choice(friends))
     yield from _mule(chance)
+
+
+def _past(chance: random.Random, person: int, friends: list[int]) -> Iterator[tuple[datetime, Record]]:
+    """The weeks before: the rent, and something to everybody whom this person pays."""
+    rent = _payment("fps", chance.randrange(32_500, 87_500, 2_500), person, chance.choice(LANDLORDS))
+    yield _moment(chance, -chance.randint(1, BEFORE)), rent | {"new_payee": False}
+    for friend in friends:
+        yield _moment(chance, -chance.randint(1, BEFORE)), _to_friend(chance, person, friend)
+
+
+def _to_friend(chance: random.Random, person: int, friend: int) -> Record:
+    amount = chance.choice((500, 1000, 1250, 2000, 2375, 4000, 6500))
+    return _payment("fps", amount, person, friend) | {"new_payee": False}
 
 
 def _purchase(chance: random.Random, person: int) -> Record:
@@ -119,7 +140,7 @@ def _purchase(chance: random.Random, person: int) -> Record:
     }
 
 
-def _payment(chance: random.Random, rail: str, amount: int, payer: int | None, payee: int | None) -> Record:
+def _payment(rail: str, amount: int, payer: int | None, payee: int | None) -> Record:
     record: Record = {
         "rail": rail,
         "amount_minor": amount,
@@ -132,40 +153,38 @@ def _payment(chance: random.Random, rail: str, amount: int, payer: int | None, p
             f"{role}_account": account(person),
             f"{role}_force": TOWNS[person % len(TOWNS)][0],
             f"{role}_opened": "2025-02-24" if person == MULE else "2017-05-04",
-            f"{role}_age_band": "18-20" if person == MULE else chance.choice(("25-34", "35-49", "50-64")),
+            f"{role}_age_band": "18-20" if person == MULE else AGES[person % len(AGES)],
         }
     return record
 
 
 def _mule(chance: random.Random) -> Iterator[tuple[datetime, Record]]:
-    """A new account of a young person: on three evenings many strangers pay in, and it is gone within the hour."""
+    """A new account of a young person: on three evenings buyers of what does not exist pay in; within the hour it is gone.
+
+    To each buyer it is a purchase from somebody new, of a sum that is not unusual: only the account shows what it is.
+    """
+    buyers = iter(chance.sample(range(PEOPLE), 27))
+    known: set[int] = set()
     for day in (2, 4, 5):
         at = FIRST_DAY + timedelta(days=day, hours=17)
         balance = 900
         for _ in range(9):
             at += timedelta(minutes=chance.uniform(6, 22))
-            amount = chance.choice((29_000, 45_000, 49_900, 60_000, 85_000))
+            amount = chance.choice((6_500, 9_000, 12_000, 15_000, 18_000))
             balance += amount
-            paid_in = _payment(chance, "fps", amount, chance.randrange(PEOPLE), MULE)
-            yield (
-                at,
-                paid_in
-                | {
-                    "payee_balance_minor": balance,
-                    "new_payee": True,
-                    "cop": "no_match",
-                    "cop_overridden": True,
-                },
-            )
-            moved = at + timedelta(minutes=chance.uniform(3, 12))
-            out = amount - chance.randint(500, 2500)
+            paid_in = _payment("fps", amount, next(buyers), MULE)
+            yield at, paid_in | {"payee_balance_minor": balance, "new_payee": True, "cop": "match"}
+            moved = at + timedelta(minutes=chance.uniform(3, 5))
+            out = amount - chance.randint(100, 500)
             balance -= out
             if chance.random() < 0.3:
-                cash: Record = _payment(chance, "cash_withdrawal", min(out, 50_000), MULE, None)
+                cash: Record = _payment("cash_withdrawal", out // 1_000 * 1_000, MULE, None)
                 yield moved, cash | {"channel": "atm", "payer_balance_minor": balance}
             else:
-                onward = _payment(chance, "fps", out, MULE, PEOPLE + 2 + chance.randrange(3))
-                yield moved, onward | {"payer_balance_minor": balance}
+                payee = chance.choice(ONWARD)
+                onward = _payment("fps", out, MULE, payee)
+                yield moved, onward | {"payer_balance_minor": balance, "new_payee": payee not in known}
+                known.add(payee)
 
 
 # ------------------------------------------------------------------------------------------------------------ telecoms

@@ -87,7 +87,7 @@ def test_one_alert_is_told_whole(run, desk: str, two_alerts: tuple[Alert, Alert]
         "What this detector cannot see",
         "What to do",
         adult.handling.marking,
-        "mule_account-1.0",
+        adult.model_version,
         "History",
         "synthetic data: nobody real",
     ):

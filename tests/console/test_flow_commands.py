@@ -3,9 +3,11 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,6 +43,22 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     return folder, done.stdout
 
 
+def alerts_of(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in linewatch(folder, "alerts", "--json").stdout.splitlines()]
+
+
+def token_of(folder: Path, identifier: str, why: str) -> str:
+    done = linewatch(folder, "token", "--reason", why, "--by", "DC 1234", "-", typed=identifier + "\n")
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def subject_of(alert: dict[str, Any]) -> str:
+    """Whom the alert is about: the first it names; the others are those it was in contact with."""
+    first = alert["subjects"][0]
+    return f"{first['kind']}:k1-{first['token']}"
+
+
 def test_the_demo_needs_nothing_and_ends_by_itself(demo: tuple[Path, str]) -> None:
     _, said = demo
     assert re.search(r"metrics on http://127\.0\.0\.1:\d+/metrics", said)
@@ -50,38 +68,41 @@ def test_the_demo_needs_nothing_and_ends_by_itself(demo: tuple[Path, str]) -> No
 
 
 def test_the_demo_shows_each_alert_with_campus_what_and_why(demo: tuple[Path, str]) -> None:
-    _, said = demo
+    folder, said = demo
     lines = [line for line in said.splitlines() if "rcc-" in line]
-    assert len(lines) == 2
+    assert len(lines) == len(alerts_of(folder))
     assert any("Money from strangers" in line and "share of" in line for line in lines)
     assert any("rcc-eastern" in line and "advertises to a list" in line for line in lines)
 
 
-def test_the_demo_finds_the_mule_and_the_line_and_nobody_else(demo: tuple[Path, str]) -> None:
-    folder, _ = demo
-    found = [json.loads(line) for line in linewatch(folder, "alerts", "--json").stdout.splitlines()]
-    assert sorted(each["detector"] for each in found) == ["deal_line", "mule_account"]
+MULE = f"account:{sample.account(sample.MULE)}"
+LINE = f"number:{sample.LINE_NUMBER}"
 
 
-@pytest.mark.parametrize(
-    ("identifier", "detector"),
-    [
-        (f"account:{sample.account(sample.MULE)}", "mule_account"),
-        (f"number:{sample.LINE_NUMBER}", "deal_line"),
-    ],
-)
+def test_the_demo_finds_the_mule_and_the_line_and_nobody_else(demo: tuple[Path, str], tmp_path: Path) -> None:
+    folder = shutil.copytree(
+        demo[0], tmp_path / "demo"
+    )  # what is looked up here is in no other test's audit trail
+    mule, line = (token_of(folder, identifier, "who is it") for identifier in (MULE, LINE))
+    found: dict[str, list[str]] = {}
+    for alert in alerts_of(folder):
+        found.setdefault(subject_of(alert), []).append(alert["detector"])
+    assert set(found) == {mule, line}
+    assert sorted(found[mule]) == ["mule_account", "mule_network"]
+    assert found[line] == ["deal_line"]
+
+
+@pytest.mark.parametrize(("identifier", "detector"), [(MULE, "mule_account"), (LINE, "deal_line")])
 def test_a_known_identifier_leads_to_its_alert_and_the_look_up_is_audited(
     demo: tuple[Path, str], identifier: str, detector: str
 ) -> None:
     folder, _ = demo
-    done = linewatch(
-        folder, "token", "--reason", f"case about {detector}", "--by", "DC 1234", "-", typed=identifier + "\n"
-    )
-    assert done.returncode == 0, done.stderr
-    token = done.stdout.strip()
+    token = token_of(folder, identifier, f"case about {detector}")
     assert re.fullmatch(r"[a-z]+:k1-[0-9a-f]{32}", token)
-    about = linewatch(folder, "alerts", "--about", token, "--json").stdout.splitlines()
-    assert [json.loads(line)["detector"] for line in about] == [detector]
+    lines = linewatch(folder, "alerts", "--about", token, "--json").stdout.splitlines()
+    about = [json.loads(line) for line in lines]
+    assert detector in [each["detector"] for each in about]
+    assert about == [each for each in alerts_of(folder) if subject_of(each) == token]
     trail = AlertStore(f"sqlite:///{folder / 'linewatch-data' / 'alerts.sqlite'}").audit_trail(token)
     assert [(row.op, row.actor, row.why) for row in trail] == [
         ("CONSULT", "DC 1234", f"case about {detector}")
@@ -112,7 +133,7 @@ def test_a_replay_of_the_same_files_says_the_same_to_a_program(
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout)
     assert set(summary["events"]) == {"payments", "telecoms"}
-    assert summary["alerts_raised"] == 2
+    assert summary["alerts_raised"] == len(alerts_of(folder)) > 0
     again = linewatch(tmp_path, "alerts", "--store", "sqlite:///again.sqlite", "--json").stdout
     assert again == linewatch(folder, "alerts", "--json").stdout
 

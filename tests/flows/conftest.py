@@ -33,6 +33,12 @@ print(msgspec.json.encode(replay(options)).decode())
 """
 
 
+def _environment(data: Path) -> dict[str, str]:
+    """What a process of the flow is told: the same in every way to run it, so that all run the same detectors."""
+    path = os.pathsep.join([str(EXTRA), os.environ.get("PYTHONPATH", "")])
+    return os.environ | {"LINEWATCH_DATA": str(data), "LINEWATCH_TOKEN_KEY": KEY, "PYTHONPATH": path}
+
+
 def _stamp(at: datetime) -> str:
     return at.isoformat()
 
@@ -185,9 +191,7 @@ class Flow:
             "digests": True,
             "epoch_seconds": 0.05 if recovery else None,
         }
-        path = os.pathsep.join([str(EXTRA), os.environ.get("PYTHONPATH", "")])
-        own = {"LINEWATCH_DATA": str(at), "LINEWATCH_TOKEN_KEY": KEY, "PYTHONPATH": path}
-        environment = os.environ | own | settings
+        environment = _environment(at) | settings
         kills, done = 0, b""
         while True:
             process = subprocess.Popen(
@@ -272,7 +276,7 @@ class Live:
             "digests": True,
             "epoch_seconds": 0.3,
         }
-        environment = os.environ | {"LINEWATCH_DATA": str(self.data), "LINEWATCH_TOKEN_KEY": KEY} | settings
+        environment = _environment(self.data) | settings
         with self.words.open("ab") as words:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", LIVE], stdin=subprocess.PIPE, stderr=words, stdout=words,
