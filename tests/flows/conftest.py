@@ -16,7 +16,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+
+from flows.running import RunOptions, Summary
 
 KEY = "5a" * 32
 START = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
@@ -240,6 +243,13 @@ from flows.running import RunOptions, run
 options = msgspec.json.decode(sys.stdin.buffer.read(), type=RunOptions, dec_hook=lambda kind, value: kind(value))
 run(options)
 """
+AGAIN = """
+import sys, msgspec
+from pathlib import Path
+from flows.running import RunOptions, replay_ledger
+options = msgspec.json.decode(sys.stdin.buffer.read(), type=RunOptions, dec_hook=lambda kind, value: kind(value))
+print(msgspec.json.encode(replay_ledger(Path(sys.argv[1]), options)).decode())
+"""
 PATIENCE_S = 150.0
 """How long a condition is waited for before a test fails: far more than it takes, for machines that are busy."""
 
@@ -256,6 +266,18 @@ class Live:
         self.port = 0
         self.process: subprocess.Popen[bytes] | None = None
         self.data.mkdir(parents=True, exist_ok=True)
+
+    def replay_ledger(self, options: RunOptions) -> Summary:
+        """Its ledger through the flow again, in a process that knows the same detectors."""
+        done = subprocess.run(
+            [sys.executable, "-c", AGAIN, str(self.data / "ledger")],
+            input=msgspec.json.encode(options, enc_hook=str),
+            env=_environment(options.data),
+            capture_output=True,
+            check=True,
+            timeout=PATIENCE_S,
+        )
+        return msgspec.json.decode(done.stdout.splitlines()[-1], type=Summary)
 
     def start(self, streams: tuple[str, ...], processes: int = 1, **settings: str) -> None:
         """Start it; each stream is a folder of files."""

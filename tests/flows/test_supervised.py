@@ -20,7 +20,7 @@ from events.ledger import Ledger
 from events.rejected import Where
 from flows import running
 from flows.errors import FlowError
-from flows.running import RunOptions, make_door, replay_ledger, run
+from flows.running import RunOptions, make_door, run
 from flows.settings import Settings
 from flows.source import SequencerPart, Watch
 
@@ -155,11 +155,8 @@ def _options(data: Path, **more: Any) -> RunOptions:
 
 def _replay_ledger(told: Story) -> None:
     again = told.live.folder / "again"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LINEWATCH_DATA", str(again))
-        patch.setenv("LINEWATCH_TOKEN_KEY", KEY)
-        options = _options(again, alerts_out=again / "alerts.ndjson", digests=True)
-        told.ledger_run = replay_ledger(told.live.data / "ledger", options)
+    options = _options(again, alerts_out=again / "alerts.ndjson", digests=True)
+    told.ledger_run = told.live.replay_ledger(options)
     told.replayed = (again / "alerts.ndjson").read_bytes()
     ends = sorted((again / "run" / "ends").glob("*.json"))
     told.replayed_ends = {path.stem: msgspec.json.decode(path.read_bytes())["digest"] for path in ends}
