@@ -705,6 +705,11 @@ def _firings(episode: _Episode) -> Fact:
     )
 
 
+def assessed(fire: Fire) -> Assessment:
+    """What an alert keeps of the firing it was scored on, as it is written and read back."""
+    return _assessment(_plain(fire))
+
+
 def _assessment(fire: Fire) -> Assessment:
     return Assessment(
         reasons=fire.reasons,

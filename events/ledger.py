@@ -554,6 +554,26 @@ class Ledger:
         return len(old)
 
 
+def stored_in(folder: Path) -> Iterator[Stored]:
+    """The ticks in a ledger's folder, oldest first, only looked at: a run may be writing there meanwhile.
+
+    Raises:
+        LedgerError: there is damage elsewhere than at the end.
+    """
+    paths = sorted(folder.glob("*.ticks"))
+    due: int | None = None
+    for path in paths:
+        sound = 0
+        for end, payload in records(path):
+            sound, stored = end, _unpack(payload)
+            if due not in (None, stored.tick.number):
+                raise LedgerError(f"tick {due} is not in the ledger: restore its segment from a copy")
+            due = stored.tick.number + 1
+            yield stored
+        if path != paths[-1] and sound != path.stat().st_size:
+            raise LedgerError(f"segment {path.name} is damaged at byte {sound}: restore it from a copy")
+
+
 def _paused(what: str, error: OSError) -> LedgerPaused:
     return LedgerPaused(
         f"the ledger or its state could not be {what} ({error.strerror or error}): nothing is lost; "

@@ -27,7 +27,7 @@ from detectors.discovery import all_detectors
 from events.bases import Bases
 from events.codes import STREAMS
 from events.door import LATEST, Door, Source
-from events.ledger import Ledger
+from events.ledger import Ledger, Tick
 from events.readers import Input
 from events.sequencer import Sequencer
 from features.rows import Entity
@@ -259,6 +259,20 @@ def _work(
         ledger=ledger_folder,
     )
     _flow_of(source, options, settings, folders, addresses, process, tell)
+
+
+def ticks_of(options: RunOptions) -> Iterator[Tick]:
+    """The ticks of the inputs as a replay of the same options cuts them, with the data folder's control rows."""
+    settings = Settings()
+    door = make_door(settings, bound=options.bound, inputs=options.inputs)
+    sequencer = _sequencer(options, settings, _Folders.of(options), None, None, door)
+    try:
+        while not sequencer.finished:
+            tick = sequencer.next_tick()
+            if tick is not None:
+                yield tick
+    finally:
+        sequencer.close()
 
 
 def _splitter(settings: Settings) -> Splitter:

@@ -10,10 +10,10 @@ from console.alert_page import About, Happening
 from console.commands.campuses import known_campus
 from console.commands.detectors import units
 from console.errors import ConsoleError
-from console.options import By, Data, Json, Store
+from console.options import Accounts, By, Data, Json, Labels, Links, Payments, Store, Telecoms, Watch
 from console.output import band, hint, say_json, say_line, say_table, screen
 from console.people import named
-from console.store import open_store
+from console.store import open_store, use_data
 from console.teaching import Example
 
 if TYPE_CHECKING:
@@ -32,6 +32,10 @@ LIST_EXAMPLES: Final = (
 ONE_EXAMPLES: Final = (
     Example("linewatch alert 3f2a", "the whole of one alert; the first digits of its id are enough"),
     Example("linewatch alert 3f2a --json", "the same as the contract's JSON"),
+    Example(
+        "linewatch alert 3f2a --replay",
+        "score it anew, from what was frozen and from the events, and say whether it comes out the same",
+    ),
 )
 BANDS: Final = ("low", "medium", "high", "critical")
 ANY: Final = "any"
@@ -123,6 +127,19 @@ def alert(
     reason: Annotated[
         str, typer.Option(metavar="WHY", help="Why you look it up; kept in the audit.")
     ] = "review",
+    replay: Annotated[
+        bool,
+        typer.Option(
+            "--replay",
+            help="Score it anew from what was frozen and from the events; status 1 when the numbers differ.",
+        ),
+    ] = False,
+    payments: Payments = None,
+    telecoms: Telecoms = None,
+    accounts: Accounts = None,
+    labels: Labels = None,
+    links: Links = None,
+    watch: Watch = None,
     by: By = "",
     store: Store = None,
     data: Data = None,
@@ -130,11 +147,27 @@ def alert(
 ) -> None:
     """Show one whole alert: what, who, why in numbers, where it goes, what else it could be, what to do.
 
-    Facts are kept apart from the assessment. All of it was frozen when the alert was scored.
+    Facts are kept apart from the assessment. All of it was frozen when the alert was scored; --replay works it out
+    again. The events come from the ledger, or, where none was kept, from the inputs you name.
     """
+    inputs = {
+        "payments": payments,
+        "telecoms": telecoms,
+        "accounts": accounts,
+        "labels": labels,
+        "links": links,
+        "watch": watch,
+    }
+    if not replay and any(inputs.values()):
+        raise ConsoleError("Inputs are only read to score the alert anew: say --replay.")
     with open_store(store, data) as desk:
         found = desk.alert(identifier, by=named(by), why=reason)
         history = desk.history(found.alert_id)
+    if replay:
+        from console.replaying import look_again
+
+        look_again(found, use_data(data), inputs, json=json)
+        return
     if json:
         say_json(to_plain(found) | {"history": [_plain(each) for each in history]})
         return
