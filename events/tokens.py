@@ -27,6 +27,7 @@ from events import classes
 from events.codes import TOKEN_KINDS
 from events.errors import EventError
 from events.kernels import njit
+from events.lanes import LANES, WORDS, compress_eight
 
 Words64 = NDArray[np.uint64]
 Bytes = NDArray[np.uint8]
@@ -369,12 +370,20 @@ def hash_column(
     for i in range(spans.size):
         if here[i]:
             longest = max(longest, spans[i] & LENGTH_MASK)
-    words = np.zeros((longest + prefix.size + 16) // BLOCK * (BLOCK // 8) + 2 * (BLOCK // 8), np.uint64)
+    blocks = (longest + prefix.size + 16) // BLOCK + 2
+    words = np.zeros(blocks * WORDS, np.uint64)
     scratch = words.view(np.uint8)
     h = np.empty(8, np.uint64)
     at = prefix.size
     for k in range(at):
         scratch[k] = prefix[k]
+    # texts of one block wait until there are eight: nearly all are
+    waiting = np.zeros(WORDS * LANES, np.uint64)
+    counts = np.zeros(LANES, np.uint64)
+    rows = np.empty(LANES, np.int64)
+    used = np.zeros(LANES, np.int64)
+    told = np.empty(2 * LANES, np.uint64)
+    lane = 0
     count = 0
     for i in range(spans.size):
         if not here[i]:
@@ -385,12 +394,43 @@ def hash_column(
         if kinds.size:
             kinds[i] = kind
             countries[i] = country
-        if size:
+        if not size:
+            continue
+        count += 1
+        if at + size > BLOCK:
             digest(scratch, words, at + size, start, counted, h)
             hi[i] = h[0]
             lo[i] = h[1]
-            count += 1
+            continue
+        ends = (at + size + 7) // 8
+        for k in range(at + size, 8 * ends):
+            scratch[k] = 0
+        for k in range(ends):
+            waiting[k * LANES + lane] = words[k]
+        for k in range(ends, used[lane]):
+            waiting[k * LANES + lane] = 0
+        used[lane] = ends
+        counts[lane] = counted + at + size
+        rows[lane] = i
+        lane += 1
+        if lane == LANES:
+            _tell(waiting, start, counts, told, rows, lane, hi, lo)
+            lane = 0
+    if lane:
+        _tell(waiting, start, counts, told, rows, lane, hi, lo)
     return count
+
+
+@njit(cache=True, nogil=True)
+def _tell(
+    waiting: Words64, start: Words64, counts: Words64, told: Words64, rows: NDArray[np.int64], lanes: int,
+    hi: Words64, lo: Words64,
+) -> None:  # fmt: skip
+    """Hashes the texts that wait, each in its lane, and puts the tokens where they belong."""
+    compress_eight(waiting, start, _IV, counts, told)
+    for lane in range(lanes):
+        hi[rows[lane]] = told[lane]
+        lo[rows[lane]] = told[LANES + lane]
 
 
 class Hasher:

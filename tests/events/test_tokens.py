@@ -51,6 +51,13 @@ def test_a_token_is_right_at_every_edge_of_a_block(length: int) -> None:
     assert f"{hi:016x}{lo:016x}" == (slow if value else "0" * 32)
 
 
+def test_texts_hashed_side_by_side_leave_nothing_of_themselves_to_the_next() -> None:
+    values = ["x" * (length * 37 % 140) for length in range(1, 60)]
+    slow = [hashlib.blake2b(b"device:" + v.encode(), key=KEY.secret, digest_size=16).digest() for v in values]
+    found = [hi.to_bytes(8, "big") + lo.to_bytes(8, "big") for hi, lo in hashed("device", values)]
+    assert found == slow
+
+
 @exact
 @given(st.sampled_from(TOKEN_KINDS), st.lists(shapes, min_size=1, max_size=6))
 def test_columns_and_single_identifiers_give_the_same_token(kind: str, values: list[str]) -> None:
