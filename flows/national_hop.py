@@ -13,8 +13,9 @@ from alerts.priority import STANDING, Rules
 from alerts.record import Alert, Fire, Subject
 from detectors.base import Detector
 from flows.edges import Edges, edges_as_one
+from flows.evidence import merged
 from flows.networks import Networks, split_at
-from flows.second_pass import Evidence, Scored
+from flows.second_pass import Scored
 from flows.split import Expect, Ids, Rule
 from flows.ties import TieHop
 from flows.waiting import Waiting
@@ -67,7 +68,9 @@ class NationalHop:
     def work(self, ids: Ids, parts: list[Scored]) -> TickDone:
         """Work through one tick: edges, firings and control rows in the one order."""
         tied = self.ties.work([pair for part in parts for pair in part.ties], ids.rules)
-        fires = self._merged(ids, [*tied, *(one for part in parts for one in part.evidence)])
+        # an account with two numbers comes from two shards
+        firing = merged([*tied, *(one for part in parts for one in part.evidence)])
+        fires = [self._named(ids, one.fire) for one in firing if one.fire is not None]
         edges = edges_as_one(part.edges for part in parts)
         alerts: list[Alert] = []
         for rule in ids.rules:
@@ -90,17 +93,6 @@ class NationalHop:
             alert = self.episodes.fire(fire)
             alerts += [] if alert is None else [alert]
         return alerts
-
-    def _merged(self, ids: Ids, evidence: list[Evidence]) -> list[Fire]:
-        """One firing for each detector, subject and event: an account with two numbers comes from two shards."""
-        found: dict[tuple[int, str, str], Fire] = {}
-        for one in sorted(evidence, key=lambda e: (e.seq, e.detector, e.subject.name, -e.score, e.number)):
-            fire = one.fire
-            if fire is None:
-                continue
-            key = (fire.seq, fire.detector, fire.subject.name)
-            found[key] = _joined(found[key], fire) if key in found else self._named(ids, fire)
-        return [found[key] for key in sorted(found)]
 
     def _named(self, ids: Ids, fire: Fire) -> Fire:
         place = fire.seq - ids.first_seq
@@ -176,13 +168,3 @@ class NationalHop:
         hasher.update(repr(self.ties.told()).encode())
         hasher.update(self.networks.digest().encode())
         return hasher.hexdigest()
-
-
-def _joined(a: Fire, b: Fire) -> Fire:
-    return msgspec.structs.replace(
-        a,
-        corroborated_by=tuple(sorted({*a.corroborated_by, *b.corroborated_by})),
-        earlier=tuple(dict.fromkeys((*a.earlier, *b.earlier))),
-        related=tuple(dict.fromkeys((*a.related, *b.related))),
-        indicators=tuple(dict.fromkeys((*a.indicators, *b.indicators))),
-    )

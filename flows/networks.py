@@ -1,6 +1,5 @@
 """The third pass: detectors on what crosses shards, scored on edges in the one order, in the national hop."""
 
-import math
 from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 from typing import Any, Final
@@ -11,21 +10,16 @@ import numpy.typing as npt
 from alerts.record import Fire, Subject
 from detectors.base import Detector
 from detectors.network import NetworkDetector
-from features.declare import duration
-from features.declared import CATALOGUE
 from features.network import Named, NetworkState
-from features.plan import feature_of
 from features.rows import Entity, Flag
 from flows.edges import Edges, edges_as_one, networking
 from flows.first_pass import THING_SUBJECT
 from flows.gates import Gate
 from flows.split import Rule
-from flows.standing import Standing, code_in, counterfactual_of, fact_of, kind_of, reasons_of
+from flows.standing import Moment, Standing, kind_of
 
 Floats = npt.NDArray[np.float64]
 
-_HOUR_US: Final = 3_600_000_000
-_RAIL_MCC: Final = (4112, 4111)
 _PLACE_OF: Final = {Entity.ACCOUNT: "terminal", Entity.NUMBER: "cell"}
 
 
@@ -33,24 +27,15 @@ class NetworkScorer(Standing):
     """One network detector at work: its families' memories, its gate and its scorecard."""
 
     def __init__(self, detector: type[NetworkDetector], data_class: str) -> None:
-        super().__init__(detector)
+        super().__init__(detector, data_class)
         self.network = detector
-        self.data_class = data_class
         self.states: dict[str, NetworkState] = {family.name: family.begin() for family in detector.network}
         self.families = {family.name: family.told for family in detector.network}
         columns = [*detector.carries, *(name for told in self.families.values() for name in told)]
         self.places = {name: i for i, name in enumerate(columns)}
         self.columns = [self.places[s.feature] for s in detector.signals]
         self.gate = Gate(detector.gate)
-        features = {name: feature_of(CATALOGUE, detector.subject, name) for name in detector.needs()}
-        self.words = {name: feature.words for name, feature in features.items()}
-        self.facts = [
-            (name, feature.unit, duration(feature.within) if feature.within else None)
-            for name, feature in features.items()
-            if name not in detector.places()
-        ]
-        signals = [s.feature for s in detector.signals]
-        self.usual = [name for name in signals if name in detector.carries]
+        self.usual = [name for name in self.signals if name in detector.carries]
 
     def take(self, edges: Edges) -> tuple[Floats, dict[int, tuple[Named, ...]]]:
         """Let the families take edges; gives every column, and whom they have found."""
@@ -76,15 +61,14 @@ class NetworkScorer(Standing):
             row = int(gated[at])
             subject = self._subject(edges.rows[row])
             if subject is not None:
-                usual = dict(zip(self.usual, edges.usual[row], strict=True))
-                fires.append(
-                    self._fire(
-                        edges.rows[row], values[row], usual, float(scores[at]), subject, related.get(row, ())
-                    )
-                )
+                told = {name: float(values[row, self.places[name]]) for name in self.needs}
+                usual = dict(zip(self.usual, map(float, edges.usual[row]), strict=True))
+                beside = self._related(edges.rows[row], related.get(row, ()))
+                moment = Moment.of(edges.rows[row])
+                fires.append(self.fire(moment, subject, float(scores[at]), told, usual, beside))
         return fires
 
-    # ------------------------------------------------------------------------------------------ what alerts, in full
+    # ------------------------------------------------------------------------------------------ whom it is about
 
     def _subject(self, row: np.void) -> Subject | None:
         """Whose alert it is; nobody's when the row does not say."""
@@ -105,66 +89,6 @@ class NetworkScorer(Standing):
             kind = kind_of(THING_SUBJECT.get(entity, entity))
             related.append(Subject.of(kind, int(row["other_hi"]), int(row["other_lo"])))
         return tuple(dict.fromkeys(related))
-
-    def _fire(
-        self,
-        row: np.void,
-        told: Floats,
-        usually: dict[str, float],
-        score: float,
-        subject: Subject,
-        found: tuple[Named, ...],
-    ) -> Fire:
-        detector, ts = self.detector, int(row["ts"])
-        values = {s.feature: float(told[self.places[s.feature]]) for s in detector.signals}
-        usual = {name: float(usually.get(name, math.nan)) for name in values}
-        contributions = self.card.contributions(values)
-        home, active, seen = (
-            code_in(told[self.places[column]]) if column else 0
-            for column in (detector.place, detector.active, detector.seen)
-        )
-        home = home or int(row["home"])
-        if not home and not active:  # better a campus that may pass it on than nobody
-            active = seen or int(row["force"])
-        return Fire(
-            seq=int(row["seq"]),
-            ts=ts,
-            recorded_ts=int(row["recorded"]),
-            event_id="",
-            source="",
-            basis="",
-            detector=detector.id,
-            detector_version=str(detector.version),
-            model_version=self.card.version.version,
-            threat=detector.threat,
-            typology=detector.typology,
-            claim=detector.claim,
-            four_p=detector.four_p,
-            stream=detector.stream,
-            subject=subject,
-            score=score,
-            threshold=self.threshold,
-            bands=detector.bands,
-            related=self._related(row, found),
-            facts=tuple(
-                fact_of(name, unit, within, float(told[self.places[name]]), ts)
-                for name, unit, within in self.facts
-            ),
-            reasons=reasons_of(self.words, values, usual, contributions),
-            contributions=contributions,
-            intercept=self.card.version.intercept,
-            features=values,
-            usual={name: value for name, value in usual.items() if not math.isnan(value)},
-            counterfactual=counterfactual_of(self, self.words, values),
-            home_force=home,
-            active_forces=((active, 1.0),) if active else (),
-            current_force=int(row["force"]),
-            minor=subject.category == "possible_victim",
-            rail=int(row["mcc"]) in _RAIL_MCC,
-            harm=detector.harm,
-            quiet_after_us=detector.quiet_hours * _HOUR_US,
-            data_class=self.data_class,
-        )
 
 
 class Networks:

@@ -6,19 +6,15 @@ record of a whole call takes the place of the record of its start.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
-import msgspec
-
-from alerts.record import Fire, Happening
 from detectors.base import Detector
 from detectors.cross import PAYMENT, TELECOMS, CrossDetector, Happened
 from features.declare import duration
 from features.rows import Kind
+from flows.evidence import Evidence, merged
 from flows.judging import Judge
 from flows.noting import Crossed, Note, crossing
-from flows.second_pass import Evidence
 from flows.split import Names, Rule
 
 MOST_WAITING: Final = 24
@@ -177,39 +173,6 @@ def note_from(plain: Any) -> Note:
     """A note from plain data."""
     detector, side, number, happened, values, usual, named = plain
     return Note(detector, side, tuple(number), Happened(*happened), tuple(values), tuple(usual), tuple(named))
-
-
-def merged(evidence: Iterable[Evidence]) -> list[Evidence]:
-    """One firing for each detector, subject and event: the strongest, with whatever else the others name."""
-    found: dict[tuple[int, str, str], Evidence] = {}
-    for one in sorted(evidence, key=lambda e: (e.seq, e.detector, e.subject.name, -e.score, e.number)):
-        key = (one.seq, one.detector, one.subject.name)
-        found[key] = joined(found[key], one) if key in found else one
-    return list(found.values())
-
-
-def joined(kept: Evidence, more: Evidence) -> Evidence:
-    """A firing with what a weaker one about the same names beside it."""
-    assert kept.fire is not None
-    assert more.fire is not None
-    return replace(kept, fire=with_more(kept.fire, more.fire))
-
-
-def naming(evidence: Evidence, events: tuple[Happening, ...]) -> Evidence:
-    """A firing that names more events that came before."""
-    assert evidence.fire is not None
-    fire = evidence.fire
-    earlier = dict.fromkeys((*fire.earlier, *(event for event in events if event.event_id != fire.event_id)))
-    return replace(evidence, fire=msgspec.structs.replace(fire, earlier=tuple(earlier)))
-
-
-def with_more(fire: Fire, more: Fire) -> Fire:
-    """A firing with the events and subjects that another names."""
-    return msgspec.structs.replace(
-        fire,
-        earlier=tuple(dict.fromkeys((*fire.earlier, *more.earlier))),
-        related=tuple(dict.fromkeys((*fire.related, *more.related))),
-    )
 
 
 def _named(notes: list[Note], names: Names | None) -> list[Note]:

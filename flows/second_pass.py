@@ -1,31 +1,28 @@
 """The second pass: each party again, now knowing the other half; here detectors gate and score."""
 
 import json
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from alerts.record import Fire, Subject
 from detectors.base import Detector
 from events.kernels import njit
-from features.declare import duration
-from features.declared import CATALOGUE
 from features.kernel import usual_values
-from features.plan import Plan, SubjectPlan, feature_of
+from features.plan import Plan, SubjectPlan
 from features.rows import Entity, Flag, Kind, Rows
 from features.state import EntityState
 from flows.edges import Edges, Sender, networking
 from flows.errors import FlowError
+from flows.evidence import Evidence
 from flows.first_pass import THING_SUBJECT, Halves, dump_states, key_of, load_states
 from flows.gates import Gate
 from flows.noting import Crossed, Note, Noter, crossing
 from flows.split import SUBJECT_SHARDS, Expect, Rule
-from flows.standing import Standing, code_in, counterfactual_of, fact_of, kind_of, reasons_of
+from flows.standing import Moment, Standing, kind_of
 
 Floats = npt.NDArray[np.float64]
 
@@ -37,22 +34,6 @@ _USUAL_MEMORY_US: Final = 14 * 24 * 3.6e9
 _EVIDENCE: Final = 0.5
 """A score of at least this share of its threshold is evidence for the other stream, if not an alert."""
 _LINK: Final = int(Kind.LINK)
-_RAIL_MCC: Final = (4112, 4111)
-_HOUR_US: Final = 3_600_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """One scored row that another stream may need to know of."""
-
-    seq: int
-    ts: int
-    detector: str
-    score: float
-    threshold: float
-    subject: Subject
-    number: tuple[int, int]  # under which number's token it is kept
-    fire: Fire | None  # the alerting row itself, still without its event's id
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,24 +96,28 @@ def _take_link(row, s, state, base, links, width):  # type: ignore[no-untyped-de
 class Scorer(Standing):
     """One detector at work in one shard of the second pass."""
 
-    def __init__(self, detector: type[Detector], plan: SubjectPlan) -> None:
-        super().__init__(detector)
-        self.columns = [plan.columns.index(s.feature) for s in detector.signals]
+    def __init__(self, detector: type[Detector], plan: SubjectPlan, data_class: str) -> None:
+        super().__init__(detector, data_class)
+        self.columns = [plan.columns.index(name) for name in self.signals]
         self.gate = Gate(detector.gate)
         self.gate_columns = {name: plan.columns.index(name) for name in self.gate.columns}
-        self.told = {name: plan.columns.index(name) for name in detector.needs()}
-        features = {name: feature_of(CATALOGUE, detector.subject, name) for name in self.told}
-        self.words = {name: feature.words for name, feature in features.items()}
-        self.facts = [
-            (
-                name,
-                column,
-                features[name].unit,
-                duration(features[name].within) if features[name].within else None,
-            )
-            for name, column in self.told.items()
-            if name not in detector.places()
-        ]
+        self.places = {name: plan.columns.index(name) for name in self.needs}
+
+    def fire_at(
+        self,
+        row: np.void,
+        joined: Floats,
+        usually: dict[int, float],
+        score: float,
+        subject: Subject,
+        related: tuple[Subject, ...],
+    ) -> Fire:
+        """What alerts at a row, from the row's joined columns and what is usual by column."""
+        values = {name: float(joined[column]) for name, column in self.places.items()}
+        usual = {
+            name: float(usually[column]) for name, column in zip(self.signals, self.columns, strict=True)
+        }
+        return self.fire(Moment.of(row), subject, score, values, usual, related)
 
     def gated(self, joined: Floats) -> npt.NDArray[np.int64]:
         """Rows that the gate lets through."""
@@ -170,7 +155,7 @@ class SecondPass:
             e: [Sender(d, p) for d in networks if d.subject == e] for e, p in plan.subjects.items()
         }
         self.scorers = {
-            e: [Scorer(d, subject_plan) for d in self.detectors[e]]
+            e: [Scorer(d, subject_plan, data_class) for d in self.detectors[e]]
             for e, subject_plan in plan.subjects.items()
         }
         self.signals = {
@@ -375,7 +360,8 @@ class SecondPass:
             fire = None
             if score >= scorer.threshold:
                 usual = dict(zip(self.signals[entity], joined.usual[place], strict=True))
-                fire = self._fire(entity, scorer, row, joined.values[place], usual, score, subject, linked)
+                related = (*linked, *self._other(entity, row))
+                fire = scorer.fire_at(row, joined.values[place], usual, score, subject, related)
             keep = numbers or [(int(row["own_hi"]), int(row["own_lo"]))]
             seq, ts, name = int(row["seq"]), int(row["ts"]), scorer.detector.id
             found += [
@@ -401,71 +387,6 @@ class SecondPass:
             if until != 0.0 and until >= float(row["ts"]):
                 found.append(((int(a) << 32) | int(b), (int(c) << 32) | int(d)))
         return sorted(found)
-
-    # ------------------------------------------------------------------------------------------ what alerts, in full
-
-    def _fire(
-        self,
-        entity: Entity,
-        scorer: Scorer,
-        row: np.void,
-        joined: Floats,
-        usual: dict[int, float],
-        score: float,
-        subject: Subject,
-        linked: tuple[Subject, ...],
-    ) -> Fire:
-        detector, ts = scorer.detector, int(row["ts"])
-        values = {s.feature: float(joined[c]) for s, c in zip(detector.signals, scorer.columns, strict=True)}
-        usually = {s.feature: float(usual[c]) for s, c in zip(detector.signals, scorer.columns, strict=True)}
-        contributions = scorer.card.contributions(values)
-        minor = subject.category == "possible_victim"
-        home, active, seen = (
-            code_in(joined[scorer.told[column]]) if column else 0
-            for column in (detector.place, detector.active, detector.seen)
-        )
-        home = home or int(row["home"])
-        if not home and not active:  # better a campus that may pass it on than nobody
-            active = seen or int(row["force"])
-        return Fire(
-            seq=int(row["seq"]),
-            ts=ts,
-            recorded_ts=int(row["recorded"]),
-            event_id="",
-            source="",
-            basis="",
-            detector=detector.id,
-            detector_version=str(detector.version),
-            model_version=scorer.card.version.version,
-            threat=detector.threat,
-            typology=detector.typology,
-            claim=detector.claim,
-            four_p=detector.four_p,
-            stream=detector.stream,
-            subject=subject,
-            score=score,
-            threshold=scorer.threshold,
-            bands=detector.bands,
-            related=(*linked, *self._other(entity, row)),
-            facts=tuple(
-                fact_of(name, unit, within, float(joined[column]), ts)
-                for name, column, unit, within in scorer.facts
-            ),
-            reasons=reasons_of(scorer.words, values, usually, contributions),
-            contributions=contributions,
-            intercept=scorer.card.version.intercept,
-            features=values,
-            usual={name: value for name, value in usually.items() if not math.isnan(value)},
-            counterfactual=counterfactual_of(scorer, scorer.words, values),
-            home_force=home,
-            active_forces=((active, 1.0),) if active else (),
-            current_force=int(row["force"]),
-            minor=minor,
-            rail=int(row["mcc"]) in _RAIL_MCC,
-            harm=detector.harm,
-            quiet_after_us=detector.quiet_hours * _HOUR_US,
-            data_class=self.data_class,
-        )
 
     def _other(self, entity: Entity, row: np.void) -> tuple[Subject, ...]:
         if not row["other_lo"] and not row["other_hi"]:
@@ -509,14 +430,3 @@ def _by_number(found: Sequence[_Kept]) -> dict[int, list[_Kept]]:
     for one in found:
         by_shard[one.number[1] % SUBJECT_SHARDS].append(one)
     return by_shard
-
-
-def with_corroboration(fire: Fire, by: tuple[str, ...], related: tuple[Subject, ...]) -> Fire:
-    """The firing with what another stream says of the same subject."""
-    indicators = tuple(dict.fromkeys((*fire.indicators, *(("multi_modal",) if by else ()))))
-    return msgspec.structs.replace(
-        fire,
-        corroborated_by=by,
-        related=tuple(dict.fromkeys((*fire.related, *related))),
-        indicators=indicators,
-    )

@@ -6,25 +6,68 @@ and all of them obey the same control rows.
 
 import json
 import math
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
 
 import msgspec
+import numpy as np
 
-from alerts.record import Counterfactual, Fact, Reason
+from alerts.record import Counterfactual, Fact, Fire, Reason, Subject
 from detectors.base import Detector
+from features.declare import duration
 from features.rows import Entity
 from flows.split import Rule
 from models.scorecard import Scorecard, Weights
+
+_HOUR_US: Final = 3_600_000_000
+_RAIL_MCC: Final = (4112, 4111)
+"""Merchant category codes of railways and of local transport (ISO 18245): where the transport police look too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When and where something happened that alerts, as its records say."""
+
+    seq: int
+    ts: int
+    recorded: int
+    home: int = 0  # the force where the subject lives, where the record says it
+    force: int = 0  # the force where it happened
+    nearest: int = (
+        0  # the force to tell when neither the record nor the features say where the subject belongs
+    )
+    mcc: int = 0
+
+    @classmethod
+    def of(cls, row: np.void) -> "Moment":
+        """The moment of one row."""
+        force = int(row["force"])
+        return cls(
+            int(row["seq"]),
+            int(row["ts"]),
+            int(row["recorded"]),
+            int(row["home"]),
+            force,
+            force,
+            int(row["mcc"]),
+        )
 
 
 class Standing:
     """One detector at work in one place: its scorecard and threshold as they stand there and then."""
 
-    def __init__(self, detector: type[Detector]) -> None:
+    def __init__(self, detector: type[Detector], data_class: str = "synthetic") -> None:
         self.detector = detector
+        self.data_class = data_class
         self.card = detector.scorecard()
         self.threshold = detector.threshold
         self.scored = 0  # since somebody last asked
+        self.needs = detector.needs()
+        self.meanings = {name: detector.meaning(name) for name in self.needs}
+        self.words = {name: meaning.words for name, meaning in self.meanings.items()}
+        self.signals = [s.feature for s in detector.signals]
+        self.told = [name for name in self.needs if name not in detector.places()]
 
     def obey(self, rule: Rule) -> None:
         """Take a control row: another version of the scorecard, or another threshold."""
@@ -46,6 +89,74 @@ class Standing:
             return  # kept before the detector changed: a new version begins a lineage of its own
         self.card = Scorecard(self.detector.signals, weights)
         self.threshold = float(state["threshold"])
+
+    def fire(
+        self,
+        moment: Moment,
+        subject: Subject,
+        score: float,
+        values: Mapping[str, float],
+        usual: Mapping[str, float],
+        related: tuple[Subject, ...],
+    ) -> Fire:
+        """What alerts, in full but for the name of its event; `values` has all that the detector needs."""
+        detector = self.detector
+        signals = {name: values[name] for name in self.signals}
+        usually = {name: usual.get(name, math.nan) for name in self.signals}
+        contributions = self.card.contributions(signals)
+        home, active = self._whereabouts(moment, values)
+        return Fire(
+            seq=moment.seq,
+            ts=moment.ts,
+            recorded_ts=moment.recorded,
+            event_id="",
+            source="",
+            basis="",
+            detector=detector.id,
+            detector_version=str(detector.version),
+            model_version=self.card.version.version,
+            threat=detector.threat,
+            typology=detector.typology,
+            claim=detector.claim,
+            four_p=detector.four_p,
+            stream=detector.stream,
+            subject=subject,
+            score=score,
+            threshold=self.threshold,
+            bands=detector.bands,
+            related=related,
+            facts=tuple(self._fact(name, values[name], moment.ts) for name in self.told),
+            reasons=reasons_of(self.words, signals, usually, contributions),
+            contributions=contributions,
+            intercept=self.card.version.intercept,
+            features=signals,
+            usual={name: value for name, value in usually.items() if not math.isnan(value)},
+            counterfactual=counterfactual_of(self, self.words, signals),
+            home_force=home,
+            active_forces=((active, 1.0),) if active else (),
+            current_force=moment.force,
+            minor=subject.category == "possible_victim",
+            rail=moment.mcc in _RAIL_MCC,
+            harm=detector.harm,
+            quiet_after_us=detector.quiet_hours * _HOUR_US,
+            data_class=self.data_class,
+        )
+
+    def _whereabouts(self, moment: Moment, values: Mapping[str, float]) -> tuple[int, int]:
+        """The forces where the subject lives and where it is active; 0 is not known."""
+        detector = self.detector
+        home, active, seen = (
+            code_in(values[column]) if column else 0
+            for column in (detector.place, detector.active, detector.seen)
+        )
+        home = home or moment.home
+        if not home and not active:  # better a campus that may pass it on than nobody
+            active = seen or moment.nearest
+        return home, active
+
+    def _fact(self, name: str, value: float, ts: int) -> Fact:
+        meaning = self.meanings[name]
+        return fact_of(name, meaning.unit, duration(meaning.within) if meaning.within else None, value, ts)
 
 
 def kind_of(entity: Entity) -> str:

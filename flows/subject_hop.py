@@ -13,8 +13,9 @@ from typing import Any, Final
 from alerts.record import Subject, apart
 from detectors.base import Detector
 from flows.edges import edges_as_one
+from flows.evidence import Evidence, with_corroboration
 from flows.pairing import Pairing
-from flows.second_pass import Evidence, Scored, with_corroboration
+from flows.second_pass import Scored
 from flows.split import Expect, Names, Rule
 from flows.waiting import Waiting
 

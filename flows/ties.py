@@ -5,15 +5,15 @@ Kept for each two parties: who joined them, when, and by which events; forgotten
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 from alerts.record import Happening
 from detectors.base import Detector
 from features.declare import duration
+from flows.evidence import Evidence, merged, naming
 from flows.judging import Judge
 from flows.noting import Crossed, crossing
-from flows.pairing import merged, naming
-from flows.second_pass import Evidence
 from flows.split import Rule
 
 TIE_BYTES: Final = 900
@@ -59,7 +59,9 @@ class TieHop:
         fired = []
         for name, judge in self.judges.items():
             for crossed, evidence in judge.judged(found[name], rules):
-                fired.append(naming(evidence, events[id(crossed)]))
+                if evidence.fire is not None:
+                    named = naming(evidence.fire, events[id(crossed)])
+                    fired.append(replace(evidence, fire=named))
         return merged(fired)
 
     def _tied(self, crossed: Crossed) -> dict[Token, _Tie]:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from alerts.record import Subject
 from flows.errors import FlowError
-from flows.second_pass import Evidence, Scored
+from flows.evidence import Evidence
+from flows.second_pass import Scored
 from flows.split import Expect
 from flows.subject_hop import SubjectHop
 from flows.waiting import Waiting

@@ -13,10 +13,11 @@ from detectors.call_during_payment import CallDuringPayment
 from detectors.cross import PAYMENT, TELECOMS, CrossDetector, Happened
 from detectors.line_and_money import LineAndMoney
 from features.rows import Flag, Kind, Role
+from flows.evidence import Evidence
 from flows.noting import Crossed, Note
 from flows.pairing import MOST_WAITING, Pairing
 from flows.plain import pack, unpack
-from flows.second_pass import Evidence, Scored
+from flows.second_pass import Scored
 from flows.split import Names, Rule
 from flows.subject_hop import SubjectHop
 from flows.ties import TieHop
