@@ -227,15 +227,16 @@ def _register(
         made_at=time.time_ns() // 1_000,
         made_by=by,
         code_commit=commit(),
-        libraries={"scikit-learn": importlib.metadata.version("scikit-learn")}
-        if each.kind == "boosted"
-        else {},
         note=note,
     )
     drawn = pictures(
         parts.validated, {"champion": champion, "challenger": each.scores}, each.measures, each.threshold
     )
-    weights = msgspec.to_builtins(each.model) if each.kind == "scorecard" else each.model
+    weights = (
+        msgspec.to_builtins(each.model)
+        if each.kind == "scorecard"
+        else training.plain_trees(each.model, parts)
+    )
     return registry.register(card, weights, drawn)
 
 
@@ -290,22 +291,14 @@ def compared(
 def _scored(
     registry: "Registry", about: "type[Detector]", version: str, frame: "pl.DataFrame"
 ) -> "tuple[npt.NDArray[np.float64], float, float]":
-    import msgspec
-
     from models import training
-    from models.scorecard import Scorecard, Weights
 
-    names = [signal.feature for signal in about.signals]
-    values = training.values_of(frame, names)
+    values = training.values_of(frame, [signal.feature for signal in about.signals])
     model: Any
     if not version:
         model, threshold = about.scorecard(), about.threshold
     else:
-        card = registry.card(version)
-        threshold = card.threshold
-        model = registry.weights(version)
-        if card.kind == "scorecard":
-            model = Scorecard(about.signals, msgspec.convert(model, Weights))
+        model, threshold = registry.scorer(version, about.signals), registry.card(version).threshold
     started = time.perf_counter()
     scores = model.score(values)
     return scores, threshold, time.perf_counter() - started

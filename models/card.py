@@ -7,8 +7,9 @@ import msgspec
 from models.errors import ModelError
 
 FORMAT: Final = 1
-KINDS: Final = ("scorecard", "binned", "boosted", "logistic")
-"""What a version is: a scorecard's weights, binned weights, trees, or a logistic regression of scikit-learn."""
+KINDS: Final = ("scorecard", "binned", "boosted", "stacked", "logistic")
+"""What a version is: a scorecard's weights, binned weights, trees, binned weights on top of trees, or a logistic
+regression of scikit-learn."""
 ORIGINS: Final = ("analyst", "customer", "bank", "recall", "court", "random_review", "matured")
 """Where labels came from: the contract's origins, and silence beyond the horizon."""
 

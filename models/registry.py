@@ -1,6 +1,6 @@
 """The registry: every version of every model with its card, what was promoted, by whom and why; nothing is forgotten.
 
-A version is a folder that is written once: `weights` (JSON; for trees a pickle), `card.json`, its plots, and
+A version is a folder that is written once: `weights` (JSON; a pickle for what has no plain form), `card.json`, its plots, and
 `signature.json` over the digests of them all. Nothing is loaded whose signature does not hold, and a pickle is not even
 opened before. Promotions and rollbacks are lines of `promotions.ndjson`, each signed over the one before it, so that a
 line that is changed, left out or put in later is noticed. Two people promote: who asks for it, and who agrees.
@@ -25,7 +25,9 @@ from alerts.errors import NotAllowed
 from alerts.outcomes import check_name
 from models.card import Card, check_card
 from models.errors import ModelError
+from models.scorecard import Signal
 from models.signing import Signer
+from models.working import Model, working
 
 FORMAT: Final = 1
 VERSIONS: Final = "versions"
@@ -149,6 +151,36 @@ class Registry:
                     "installed: retrain it, or install what it was made with"
                 )
         return pickle.loads(files[PICKLE])  # noqa: S301 - these very bytes were signed by this installation
+
+    def model(self, version: str, signals: tuple[Signal, ...]) -> Model:
+        """A version as it scores in a flow: its weights are data, and fit the signals.
+
+        Raises:
+            ModelError: it is not as it was signed, or is a pickle.
+        """
+        return working(self.card(version).kind, version, self.data(version)[0], signals)
+
+    def scorer(self, version: str, signals: tuple[Signal, ...]) -> Any:
+        """What scores, of any kind: to be compared on past records, where a signed pickle may be opened too.
+
+        Raises:
+            ModelError: it is not as it was signed, or was made with other libraries.
+        """
+        return self.model(version, signals) if WEIGHTS in self._checked(version) else self.weights(version)
+
+    def data(self, version: str) -> tuple[Any, str]:
+        """A version's weights as plain data, and their digest; a pickle is not opened.
+
+        Raises:
+            ModelError: it is not as it was signed, or has no weights as data.
+        """
+        files = self._checked(version)
+        if WEIGHTS not in files:
+            raise ModelError(
+                f"{version} is kept as a pickle, which no flow opens: it can be compared on past records. Retrain it to "
+                "have its weights as data"
+            )
+        return msgspec.json.decode(files[WEIGHTS]), hashlib.sha256(files[WEIGHTS]).hexdigest()
 
     def file(self, version: str, name: str) -> bytes:
         """One of a version's files, such as a plot.
@@ -355,7 +387,7 @@ class Registry:
 
 
 def _packed(card: Card, weights: Any) -> tuple[str, bytes]:
-    if card.kind in ("scorecard", "binned"):
+    if isinstance(weights, Mapping | msgspec.Struct):
         return WEIGHTS, msgspec.json.encode(weights, order="sorted")
     return PICKLE, pickle.dumps(weights, protocol=5)
 

@@ -10,7 +10,7 @@ import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import numpy as np
@@ -27,6 +27,13 @@ _UNDER: Final = 1e-9
 """How far below the threshold the smallest change ends, in log-odds: exactly on it would still alert."""
 
 Floats = npt.NDArray[np.float64]
+
+
+class Explained(NamedTuple):
+    """What each value adds to the log-odds, and from where it is counted."""
+
+    contributions: dict[str, float]
+    intercept: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +103,20 @@ class Scorecard:
         self._logs = np.array([s.log for s in signals])
         self._weights = np.array([weights.weights[s.feature] for s in signals])
 
+    @property
+    def name(self) -> str:
+        """The version's."""
+        return self.version.version
+
+    @property
+    def kind(self) -> str:
+        """What kind of model it is."""
+        return "scorecard"
+
+    def plain(self) -> Any:
+        """Its weights as plain data."""
+        return msgspec.to_builtins(self.version)
+
     @classmethod
     def expert(cls, signals: tuple[Signal, ...], intercept: float, version: str) -> "Scorecard":
         """The scorecard as its author wrote it, before any label."""
@@ -119,6 +140,10 @@ class Scorecard:
         """What each signal adds to the score, in log-odds."""
         strengths = self.strengths(values)
         return {name: strength * self.version.weights[name] for name, strength in strengths.items()}
+
+    def explained(self, values: Mapping[str, float]) -> Explained:
+        """What each signal adds, and what stands without any."""
+        return Explained(self.contributions(values), self.version.intercept)
 
     def smallest_change(self, values: Mapping[str, float], threshold: float) -> tuple[str, float] | None:
         """The one signal whose smallest weakening would have kept the score under the threshold, and its value then."""

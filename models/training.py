@@ -1,8 +1,7 @@
 """Training a challenger: two models from examples, validated on what came after, with the label delay respected.
 
 The **logistic regression** is over the same strengths of the same signals as the scorecard it challenges: what comes
-of it are a scorecard's weights, explained and promoted like any other. The **trees** see the raw values, and run in
-shadow only. Both are calibrated on the latest part of the training period, and validated on the period that follows;
+of it are a scorecard's weights, explained and promoted like any other. The **trees** see the raw values. Both are calibrated on the latest part of the training period, and validated on the period that follows;
 labels that were not known when that began are not trained on. The threshold of each is where it would have raised as
 many alerts in the validation period as the champion does.
 """
@@ -15,14 +14,16 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from models.boosted import Boosted, train_boosted
+from models.boosted import train_boosted
 from models.card import Measure
 from models.drift import reference_of, stability
 from models.errors import ModelError
 from models.evaluating.intervals import wilson
 from models.examples import STRATUM, VALUE
+from models.forest import Forest, forest_of
 from models.labels import Label, labelled
 from models.scorecard import Scorecard, Signal, Weights, digest_of
+from models.working import USUAL, medians_of
 
 Floats = npt.NDArray[np.float64]
 
@@ -51,23 +52,6 @@ class Parts:
     validated: pl.DataFrame
     begins: int
     """When validation begins: nothing that became known later is trained on."""
-
-
-@dataclass(frozen=True, slots=True)
-class Calibrated:
-    """Trees with the two numbers that make their log-odds probabilities (Platt)."""
-
-    trees: Boosted
-    slope: float
-    shift: float
-
-    def log_odds(self, values: Floats) -> Floats:
-        """Calibrated log-odds of rows of values."""
-        return np.asarray(self.slope * self.trees.log_odds(values) + self.shift)
-
-    def score(self, values: Floats) -> Floats:
-        """Probabilities."""
-        return _logistic(self.log_odds(values))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,13 +117,18 @@ def train_scorecard(parts: Parts, signals: tuple[Signal, ...], begins: str) -> W
     return Weights(f"{begins}r{digest_of(intercept, weights)}", intercept, weights)
 
 
-def train_trees(parts: Parts, names: Sequence[str]) -> Calibrated:
-    """Calibrated gradient boosting over the raw values."""
+def train_trees(parts: Parts, names: Sequence[str]) -> Forest:
+    """Calibrated gradient boosting over the raw values, as data."""
     right, weight = _taught(parts.fitted)
     least = max(5, min(40, int(right.sum()) // 4))
     trees = train_boosted(names, values_of(parts.fitted, names), right, weight, trees=_TREES, least=least)
     slope, shift = _platt(parts.calibrated, trees.log_odds(values_of(parts.calibrated, names)))
-    return Calibrated(trees, slope, shift)
+    return forest_of(trees, slope, shift)
+
+
+def plain_trees(forest: Forest, parts: Parts) -> dict[str, Any]:
+    """A forest as data, with the medians of what it was fitted on: against those its reasons are told."""
+    return forest.dump() | {USUAL: medians_of(forest.names, values_of(parts.fitted, forest.names))}
 
 
 def candidate(
@@ -283,10 +272,6 @@ def _platt(frame: pl.DataFrame, log_odds: Floats) -> tuple[float, float]:
     if slope <= 0.0:  # too few examples to say: the order of the scores is kept
         return 1.0, 0.0
     return slope, float(model.intercept_[0])
-
-
-def _logistic(z: Floats) -> Floats:
-    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(z, -700.0, 700.0))))
 
 
 def _ranked(frame: pl.DataFrame, scores: Floats, seed: int) -> list[Measure]:
