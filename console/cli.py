@@ -14,6 +14,7 @@ from rich.text import Text
 
 from console.commands import (
     alerts,
+    backtest,
     bench,
     campuses,
     cases,
@@ -61,6 +62,7 @@ COMMANDS: Final[tuple[tuple[str, str, Callable[..., None], tuple[Example, ...]],
     ("campuses", LOOK_UP, campuses.campuses, campuses.EXAMPLES),
     ("import", DATA, importing.import_, importing.EXAMPLES),
     ("simulate", DATA, simulate.simulate, simulate.EXAMPLES),
+    ("backtest", DATA, backtest.backtest, backtest.EXAMPLES),
     ("evaluate", DATA, evaluate.evaluate, evaluate.EXAMPLES),
     ("bench", DATA, bench.bench, bench.EXAMPLES),
 )

@@ -12,6 +12,8 @@ from models.evaluating.result import Lead, Result
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from console.backtesting import Result as Backtested
+
 INK: Final = "#0b0c0c"
 BLUE: Final = "#1d70b8"
 ORANGE: Final = "#f47738"
@@ -34,14 +36,9 @@ def draw(result: Result, folder: Path, forms: Sequence[str] = ("svg", "png")) ->
     Raises:
         ConsoleError: matplotlib is not installed.
     """
-    try:
-        import matplotlib as mpl
-        from matplotlib.figure import Figure
-    except ModuleNotFoundError as missing:
-        raise ConsoleError(
-            "Plots need matplotlib, which is not installed: `pip install matplotlib`, or say --plots none. "
-            "The numbers are written all the same."
-        ) from missing
+    mpl = _matplotlib()
+    from matplotlib.figure import Figure
+
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     with mpl.rc_context(_STYLE):
@@ -57,6 +54,88 @@ def draw(result: Result, folder: Path, forms: Sequence[str] = ("svg", "png")) ->
                 figure.savefig(path, format=form, metadata=told)
                 written.append(path)
     return tuple(written)
+
+
+def _matplotlib() -> Any:
+    try:
+        import matplotlib as mpl
+    except ModuleNotFoundError as missing:
+        raise ConsoleError(
+            "Plots need matplotlib, which is not installed: `pip install matplotlib`, or say --plots none. "
+            "The numbers are written all the same."
+        ) from missing
+    return mpl
+
+
+def draw_backtest(
+    result: "Backtested", folder: Path, forms: Sequence[str] = ("svg", "png")
+) -> tuple[Path, ...]:
+    """Precision and crimes found by threshold, alerts a day, and how long the oldest alert waits, day by day.
+
+    Raises:
+        ConsoleError: matplotlib is not installed.
+    """
+    mpl = _matplotlib()
+    from matplotlib.figure import Figure
+
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(7.5, 8.5), layout="constrained")
+        shares, alerts, ages = figure.subplots(3, 1)
+        _forecast_shares(shares, result)
+        _forecast_alerts(alerts, result)
+        _forecast_ages(ages, result)
+        for form in forms:
+            path = folder / f"backtest.{form}"
+            figure.savefig(
+                path, format=form, metadata={"Date": None} if form == "svg" else {"Software": None}
+            )
+            written.append(path)
+    return tuple(written)
+
+
+def _forecast_shares(axes: "Axes", result: "Backtested") -> None:
+    at = [f.threshold for f in result.forecasts]
+    for name, shares, (colour, stroke) in (
+        ("precision", [f.precision for f in result.forecasts], LINES[0]),
+        ("crimes alerted in time", [f.missed.alerted for f in result.forecasts], LINES[1]),
+        ("crimes reached in time", [f.missed.reached for f in result.forecasts], LINES[2]),
+    ):
+        known = [(x, s) for x, s in zip(at, shares, strict=True) if s.share is not None]
+        if known:
+            values = [s.share or 0.0 for _, s in known]
+            low = [max(0.0, v - s.low) for v, (_, s) in zip(values, known, strict=True)]
+            high = [max(0.0, s.high - v) for v, (_, s) in zip(values, known, strict=True)]
+            axes.errorbar(
+                [x for x, _ in known], values, yerr=[low, high],
+                color=colour, linestyle=stroke, marker="o", capsize=2, label=name,
+            )  # fmt: skip
+    axes.set(title=f"{result.detector}, scored by {result.model_version}", ylim=(0, 1.02), xlabel="threshold")
+    axes.yaxis.set_major_formatter("{x:.0%}")
+    axes.legend(frameon=False)
+
+
+def _forecast_alerts(axes: "Axes", result: "Backtested") -> None:
+    at = [f.threshold for f in result.forecasts]
+    axes.plot(at, [f.alerts_a_day for f in result.forecasts], color=BLUE, marker="o")
+    axes.set(xlabel="threshold", ylabel="alerts a day", ylim=(0, None))
+
+
+def _forecast_ages(axes: "Axes", result: "Backtested") -> None:
+    for place, forecast in enumerate(result.forecasts):
+        oldest: dict[int, float] = {}
+        for campus in forecast.campuses:
+            for day in campus.days:
+                oldest[day.day] = max(oldest.get(day.day, 0.0), day.oldest_days)
+        colour, stroke = LINES[place % len(LINES)]
+        first = min(oldest, default=0)
+        axes.plot(
+            [day - first for day in sorted(oldest)], [oldest[day] for day in sorted(oldest)],
+            color=colour, linestyle=stroke, label=f"from {forecast.threshold:.3g}",
+        )  # fmt: skip
+    axes.set(xlabel="day", ylabel="days the oldest alert waits,\nin the slowest campus", ylim=(0, None))
+    axes.legend(frameon=False)
 
 
 def recall(axes: "Axes", result: Result) -> None:

@@ -82,7 +82,7 @@ def material(
         from flows.past import read
 
         progress("Reading history")
-        past = read(about, _ticks(data, inputs))
+        past = read(about, ticks_of(data, inputs))
         progress("Telling features over history")
         return Material(past.gated(), tuple(past.labels), f"{past.events:,} events, told again")
     from models.examples import ExampleStore
@@ -97,7 +97,15 @@ def material(
     return Material(frame, LabelBook(data / EXAMPLES / LABELS).known(span.as_of), "the example store")
 
 
-def _ticks(data: Path, inputs: Inputs) -> Any:
+def label_book(data: Path) -> "tuple[Label, ...]":
+    """Every label that the data folder has."""
+    from models.labels import LabelBook
+
+    return LabelBook(data / EXAMPLES / LABELS).known(2**62)
+
+
+def ticks_of(data: Path, inputs: Inputs) -> Any:
+    """The ticks of some inputs, one after the other, as a replay would have them."""
     from console.settings import settings
     from events.codes import STREAMS
     from events.readers import Input

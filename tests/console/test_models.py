@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from alerts.store import AlertStore
-from console.retraining import _ticks, moment
+from console.retraining import moment, ticks_of
 from detectors.cross import CrossDetector
 from detectors.discovery import detector
 from detectors.mule_account import MuleAccount
@@ -57,7 +57,7 @@ def test_history_tells_what_the_flow_saw(name: str, tmp_path: Path, monkeypatch:
     store = AlertStore(url)
     alerts = [store.revision(a.alert_id, 1) for a in store.alerts(detector=name)]
     store.close()
-    past = read(about, _ticks(tmp_path, {stream: list(where) for stream, where in inputs.items()}))
+    past = read(about, ticks_of(tmp_path, {stream: list(where) for stream, where in inputs.items()}))
     rows = {(row["event_id"], row["subject"]): row for row in past.gated().iter_rows(named=True)}
     assert alerts
     for alert in alerts:
