@@ -50,7 +50,7 @@ class Span:
 
     def horizon(self, typology: str) -> int:
         """The same in microseconds, for a detector of a typology."""
-        from models.labels import horizon_us
+        from models.typologies import horizon_us
 
         return horizon_us(typology) if self.horizon_days is None else self.horizon_days * _DAY_US
 
@@ -154,7 +154,13 @@ def retrain(
     from models.scorecard import Scorecard
 
     parts = training.parted(
-        found.examples, found.labels, span.from_ts, span.to_ts, span.horizon(about.typology), span.as_of
+        found.examples,
+        found.labels,
+        span.from_ts,
+        span.to_ts,
+        span.horizon(about.typology),
+        span.as_of,
+        about.says_when_right(),
     )
     names = [signal.feature for signal in about.signals]
     weights, threshold = standing(registry, about, registry.champion(about.id))
@@ -269,7 +275,9 @@ def compared(
     from models.labels import labelled
 
     rows = found.examples.filter(pl.col("ts").is_between(span.from_ts, span.to_ts, closed="left"))
-    known = labelled(rows, found.labels, span.as_of, span.horizon(about.typology))
+    known = labelled(
+        rows, found.labels, span.as_of, span.horizon(about.typology), claim=about.says_when_right()
+    )
     if known.is_empty():
         raise ModelError(
             "nothing is known yet of the examples of that time: wait for labels, or take an earlier one"

@@ -31,6 +31,7 @@ class AccountTakeover(Detector):
     status = "experimental"
     threat = "fraud"
     typology = "account_takeover"
+    victim = True
     stream = "payments"
     subject = Entity.ACCOUNT
     four_p = "protect"

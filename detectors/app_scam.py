@@ -31,6 +31,7 @@ class AppScam(Detector):
     status = "experimental"
     threat = "fraud"
     typology = "app_fraud"
+    victim = True
     stream = "payments"
     subject = Entity.ACCOUNT
     four_p = "protect"

@@ -31,6 +31,7 @@ class AppSeries(Detector):
     status = "experimental"
     threat = "fraud"
     typology = "app_series"
+    victim = True
     stream = "payments"
     subject = Entity.ACCOUNT
     four_p = "protect"

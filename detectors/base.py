@@ -27,6 +27,7 @@ from features.catalogue import all_features
 from features.declared import CATALOGUE
 from features.plan import feature_of
 from features.rows import SUBJECTS, Entity
+from models.labels import Claim
 from models.scorecard import Scorecard, Signal
 
 STATUSES: Final = ("experimental", "test", "stable")
@@ -80,6 +81,7 @@ class Detector:
     claim: ClassVar[str] = (
         ""  # county lines: `line` (there is one) or `exploited` (this person is made use of)
     )
+    victim: ClassVar[bool] = False  # whether its subject is the one who is harmed
     facts: ClassVar[tuple[str, ...]] = ()  # joined columns that are told beside the signals
     place: ClassVar[str] = ""  # the joined column that says where the subject lives
     active: ClassVar[str] = ""  # and the one that says where it is active
@@ -131,6 +133,11 @@ class Detector:
         """What a joined column of an entity means, as declared."""
         feature = feature_of(CATALOGUE, entity, column)
         return Meaning(feature.words, feature.unit, feature.within)
+
+    @classmethod
+    def says_when_right(cls) -> Claim:
+        """What labels must say of a subject for its alert to have been right."""
+        return Claim(cls.typology, cls.victim)
 
     @classmethod
     def places(cls) -> list[str]:

@@ -28,6 +28,7 @@ class CardNotPresentBurst(Detector):
     status = "experimental"
     threat = "fraud"
     typology = "card_not_present"
+    victim = True
     stream = "payments"
     subject = Entity.CARD
     four_p = "prevent"

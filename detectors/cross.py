@@ -129,7 +129,6 @@ class CrossDetector(Detector, is_kind=True):
     subject = Entity.ACCOUNT
     also_required = ("payment", "telecoms", "within", "between")
     about: ClassVar[str] = "own"  # of the payment half: `own` or `other`
-    victim: ClassVar[bool] = False  # whether its subject is the one who is harmed
     payment: ClassVar[Part]
     telecoms: ClassVar[Part]
     within: ClassVar[str]  # how far apart the two may be

@@ -28,6 +28,7 @@ class MissingChildContact(Detector):
     status = "experimental"
     threat = "county_lines"
     typology = "missing_child"
+    victim = True
     stream = "telecoms"
     subject = Entity.NUMBER
     four_p = "protect"

@@ -33,6 +33,7 @@ class SimSwap(Detector):
     status = "experimental"
     threat = "telecoms_fraud"
     typology = "sim_swap_takeover"
+    victim = True
     stream = "telecoms"
     subject = Entity.NUMBER
     four_p = "protect"

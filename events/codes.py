@@ -45,6 +45,7 @@ NUMBER_CLASSES: Final[Words] = (
 
 LABELS: Final[Words] = ("confirmed", "innocent", "unclear")
 LABEL_ROLES: Final[Words] = ("complicit", "deceived", "coerced", "victim")
+SUBJECT_CATEGORIES: Final[Words] = ("suspect", "convicted", "victim", "possible_victim", "witness", "unknown")
 LABEL_ORIGINS: Final[Words] = ("analyst", "customer", "bank", "recall", "court", "random_review")
 LINK_KINDS: Final[Words] = ("registered", "uses", "lives_at", "owns")
 WATCH_WHATS: Final[Words] = ("number", "imei", "account")

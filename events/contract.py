@@ -28,6 +28,8 @@ MAX_DURATION_S: Final = 31 * 86_400.0
 """A month: longer than any call record a network writes before it cuts an interim one."""
 MAX_TEXT: Final = 256
 MAX_EVENT_ID: Final = 64
+MAX_MENTIONS: Final = 64
+"""Whom one label may name: a network's accounts, not a list of customers."""
 CONTENT_FIELDS: Final = ("text", "body", "content", "message", "audio", "url")
 """Fields that carry what was said; a telecoms record with one of them is refused whole."""
 
@@ -103,6 +105,25 @@ class Mention(Text, frozen=True):
         if not colon or kind not in self.kinds or not rest.strip():
             return "bad_format"
         return Text.refuse(self, value)
+
+
+class Mentions(Rule, frozen=True):
+    """A list of identifiers, each with its kind in front."""
+
+    kinds: tuple[str, ...] = ()
+    most: int = MAX_MENTIONS
+
+    def refuse(self, value: list[Any]) -> str | None:
+        if len(value) > self.most:
+            return "out_of_bounds"
+        if not all(isinstance(each, str) for each in value):
+            return "wrong_type"
+        one = Mention(kinds=self.kinds)
+        return next((reason for each in value if (reason := one.refuse(each)) is not None), None)
+
+    @property
+    def json(self) -> Json:
+        return "list"
 
 
 class Word(Rule, frozen=True):
@@ -405,12 +426,15 @@ class Label(Record, frozen=True, kw_only=True):
 
     about: Annotated[_Text, Mention(kinds=("alert", "event", "account", "number"))] = None
     label: Annotated[_Text, Word(codes.LABELS)] = None
-    subjects: Annotated[list[Any] | None, Ignored("list")] = None
+    subjects: Annotated[
+        list[Any] | None,
+        Mentions(
+            kinds=("account", "number", "imei", "party", "card", "device", "merchant", "terminal", "address")
+        ),
+    ] = None
     typology: _Short = None
     role: Annotated[_Text, Word(codes.LABEL_ROLES)] = None
-    subject_category: Annotated[
-        _Text, Word(("suspect", "convicted", "victim", "possible_victim", "witness", "unknown"))
-    ] = None
+    subject_category: Annotated[_Text, Word(codes.SUBJECT_CATEGORIES)] = None
     origin: Annotated[_Text, Word(codes.LABEL_ORIGINS)] = None
     reason_code: Annotated[_Text, Text(35)] = None
     by: _Short = None

@@ -702,7 +702,7 @@ def columns_of(stream: str, records: Sequence[dict[str, Any]]) -> RawColumns:
         if kind == "text" and not isinstance(field.rule, contract.Time | contract.Date):
             spans = spans_of([value or "" for value in held])
             columns.set_text(field.name, spans, here, blanks=_has_blanks(field))
-        elif kind == "any":
+        elif kind == "any" or isinstance(field.rule, contract.Mentions):
             columns.set_text(field.name, spans_of([_as_json(value) for value in held]), here)
         elif kind == "flag":
             flags = [0 if value is None else 1 + bool(value) for value in held]

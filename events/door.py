@@ -345,6 +345,8 @@ class Door:
             here = raw.here(name)
             if isinstance(rule, contract.Identifier):
                 self._add_tokens(raw, rule, raw.texts[name], here & keep, out)
+            elif isinstance(rule, contract.Mentions):
+                continue  # become tokens with what else the record names
             elif isinstance(rule, contract.Reference):
                 if "reference_kind" in schema:
                     out["reference_kind"] = judged[name]
@@ -442,6 +444,9 @@ class Door:
             self._add_named(
                 "about", [m if t else ("", "") for t, m in zip(tokened, mentions, strict=True)], out
             )
+            if raw.has("subjects"):
+                named = [self._subjects(_text(raw.texts["subjects"], row)) for row in range(raw.height)]
+                out["subjects"] = pl.Series(named, dtype=pl.String)
         elif raw.stream == "links":
             for side in ("a", "b"):
                 mentions = [_split(_text(raw.texts[side], row)) for row in range(raw.height)]
@@ -454,6 +459,15 @@ class Door:
                 "value", [(_text(whats, row), _text(values, row)) for row in range(raw.height)], out
             )
             out.pop("value", None)
+
+    def _subjects(self, text: str) -> str:
+        """A list of mentions as tokens with their kinds, each once."""
+        found = []
+        for kind, value in map(_split, msgspec.json.decode(text) if text else ()):
+            hi, lo, prev_hi, prev_lo = self._named(kind, value)
+            kind = _KIND_OF.get(kind, kind)
+            found += [f"{kind}:{h:016x}{low:016x}" for h, low in ((hi, lo), (prev_hi, prev_lo)) if h or low]
+        return " ".join(dict.fromkeys(found))
 
     def _add_named(self, column: str, mentions: Iterable[tuple[str, str]], out: Columns) -> None:
         pairs = [self._named(kind, value) for kind, value in mentions]

@@ -82,15 +82,19 @@ TELECOMS: Final[Schema] = COMMON | {
     ),
 }  # fmt: skip
 
-LABELS: Final[Schema] = COMMON | {
-    **_of(pl.UInt8, "label", "role", "origin"),
-    "about_kind": pl.String,  # alert, event, account or number
-    "about_id": pl.String,  # the alert's or the event's id; "" when `about` is a token
-    "typology": pl.String,
-    "reason_code": pl.String,
-    "by": pl.String,
-    **_tokens("about"),
-}
+LABELS: Final[Schema] = (
+    COMMON
+    | {
+        **_of(pl.UInt8, "label", "role", "origin", "subject_category"),
+        "subjects": pl.String,  # whom it speaks of: kind:token, a blank between; under both keys while one is rotated
+        "about_kind": pl.String,  # alert, event, account or number
+        "about_id": pl.String,  # the alert's or the event's id; "" when `about` is a token
+        "typology": pl.String,
+        "reason_code": pl.String,
+        "by": pl.String,
+        **_tokens("about"),
+    }
+)
 
 LINKS: Final[Schema] = COMMON | {
     **_of(pl.UInt8, "kind", "a_kind", "b_kind"),  # kinds are codes of TOKEN_KINDS

@@ -16,9 +16,7 @@ from alerts.record import token_text
 from detectors.base import Detector
 from detectors.cross import CrossDetector
 from detectors.network import NetworkDetector
-from events.codes import AGE_BANDS, LABEL_ORIGINS, word_of
-from events.codes import LABELS as LABEL_WORDS
-from events.frames import column
+from events.codes import AGE_BANDS, word_of
 from events.ledger import Tick
 from features.declare import Feature
 from features.declared import CATALOGUE
@@ -28,6 +26,7 @@ from features.twin import history, history_in_parts
 from flows.dataflow import plan_of
 from flows.errors import FlowError
 from flows.first_pass import THING_SUBJECT, key_of
+from flows.found_out import labels_in, recalls_in, sides_of
 from flows.roles import role_rows
 from models.examples import SAMPLE, STRATUM, VALUE
 from models.labels import Label
@@ -73,6 +72,8 @@ class Past:
                 self._ids.append(frame.select("seq", "event_id"))
         if (frame := tick.rows.get("labels")) is not None:
             self.labels += labels_in(frame)
+        if (frame := tick.rows.get("payments")) is not None:
+            self.labels += recalls_in(frame)
 
     def gated(self) -> pl.DataFrame:
         """The gated rows as examples: every one of them, with its values and its score by the author's scorecard."""
@@ -153,6 +154,7 @@ class Past:
                 "score": card.score(
                     np.ascontiguousarray(values.select(features).to_numpy(), dtype=np.float64)
                 ),
+                "side": sides_of(rows, detector.subject),
                 f"{STRATUM}age_band": [word_of(AGE_BANDS, int(age)) or "not said" for age in rows["age"]],
                 f"{STRATUM}force": [area.get(int(home), "not said") for home in rows["home"]],
             }
@@ -170,26 +172,6 @@ class Past:
         return whole.join(ids, on="seq", how="left", maintain_order="left").with_columns(
             pl.col("event_id").fill_null("")
         )
-
-
-def labels_in(frame: pl.DataFrame) -> list[Label]:
-    """The labels of a tick's frame."""
-    said = ("event_id", "recorded_ts", "label", "origin", "typology", "reason_code", "by")
-    names = (*said, "about_kind", "about_id", "about_hi", "about_lo")
-    rows = pl.DataFrame([column(frame, "labels", name).alias(name) for name in names]).iter_rows(named=True)
-    return [
-        Label(
-            event_id=row["event_id"],
-            about=f"{row['about_kind']}:{row['about_id'] or token_text(row['about_hi'], row['about_lo'])}",
-            label=word_of(LABEL_WORDS, row["label"]) or "unclear",
-            at=row["recorded_ts"],
-            origin=word_of(LABEL_ORIGINS, row["origin"]) or "analyst",
-            typology=row["typology"],
-            reason_code=row["reason_code"],
-            by=row["by"],
-        )
-        for row in rows
-    ]
 
 
 def read(detector: type[Detector], ticks: Iterable[Tick]) -> Past:

@@ -40,6 +40,7 @@ _PLAIN: Final = {
     "kept_as": pl.String,
     "chance": pl.Float64,
     "alert_id": pl.String,
+    "side": pl.String,
 }
 VALUE: Final = "v."
 STRATUM: Final = "s."
@@ -64,6 +65,8 @@ class Example(msgspec.Struct, frozen=True, kw_only=True):
     chance: float = 1.0
     """With which chance a row such as this was kept: its importance is one over it."""
     alert_id: str = ""
+    side: str = ""
+    """Of a payment: `payer` or `payee`; else nothing."""
     strata: dict[str, str] = {}
     values: dict[str, float | None]
 

@@ -10,7 +10,7 @@ row for the rows it was drawn from. A sampled row without any report within the 
 """
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -21,17 +21,9 @@ import polars as pl
 
 from models.errors import ModelError
 from models.examples import ALERT, SAMPLE
+from models.typologies import speaks_of
 
 _DAY_US: Final = 86_400_000_000
-HORIZON_DAYS: Final[Mapping[str, int]] = {
-    "card": 7,  # cardholders report within days of a statement or a notice
-    "takeover": 14,
-    "app": 30,  # half of authorised push payment victims notice within weeks
-    "mule": 30,
-    "county_line": 60,  # lines come to light through arrests
-}
-"""Days after which silence counts, by the beginning of a typology's name."""
-LONGEST_DAYS: Final = 60
 SUBJECT_DAYS: Final = 30
 """A label about an account or a number speaks of what it did in so many days before."""
 NOT_TAUGHT: Final = ("supplier_error", "test_traffic")
@@ -39,6 +31,21 @@ MOST: Final = 20.0
 """No example counts for more than so many: one lucky draw must not make a model."""
 _BANDS: Final = 4
 _RANK: Final = {"event": 2, "alert": 1}
+HARMED: Final = "harmed"
+INVOLVED: Final = "involved"
+PAYER: Final = "payer"
+PAYEE: Final = "payee"
+"""Sides of a payment."""
+_PEOPLE: Final = ("account:", "number:")
+_ROLES: Final = {"victim": HARMED, "complicit": INVOLVED, "deceived": INVOLVED, "coerced": INVOLVED}
+_CATEGORIES: Final = {"victim": HARMED, "suspect": INVOLVED, "convicted": INVOLVED}
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """What a detector says of the subject of its alerts: of which typology, and whether it is the one who is harmed."""
+
+    typology: str = ""
+    victim: bool = False
 
 
 class Label(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +62,14 @@ class Label(msgspec.Struct, frozen=True, kw_only=True):
     typology: str = ""
     reason_code: str = ""
     by: str = ""
+    subjects: tuple[str, ...] = ()
+    """Whom it speaks of, as `account:TOKEN`; nobody when it was not said."""
+    role: str = ""
+    """What they were: `complicit`, `deceived`, `coerced` or `victim`."""
+    category: str = ""
+    """`suspect`, `convicted`, `victim`, `possible_victim`, `witness` or `unknown`."""
+    seq: int = -1
+    """Its place in the one order, where it has one."""
 
     @property
     def taught(self) -> bool | None:
@@ -62,6 +77,46 @@ class Label(msgspec.Struct, frozen=True, kw_only=True):
         if self.reason_code in NOT_TAUGHT:
             return None
         return {"confirmed": True, "innocent": False}.get(self.label)
+
+    @property
+    def standing(self) -> str:
+        """What those it names were: harmed, involved, or not said."""
+        return _ROLES.get(self.role) or _CATEGORIES.get(self.category, "")
+
+    def names(self, subject: str) -> bool:
+        """Whether it speaks of a subject by name."""
+        return subject == self.about or subject in self.subjects
+
+    def standing_of(self, subject: str, side: str) -> str | None:
+        """What somebody was in what it is about; nothing when it does not speak of them.
+
+        Where it names who was involved, the one who paid them was harmed. Where it names nobody, the payer of a
+        payment was harmed and the payee involved. That it names who was harmed says nothing of whom they paid.
+        """
+        if self.names(subject):
+            return self.standing
+        if not subject.startswith(_PEOPLE):  # a card, a merchant: a label about what was done with it
+            return HARMED if side == PAYER else ""
+        if not self.subjects:
+            return {PAYER: HARMED, PAYEE: INVOLVED}.get(side, "")
+        return HARMED if self.standing == INVOLVED and side == PAYER else None
+
+    def says(self, subject: str, side: str, claim: "Claim") -> tuple[bool | None] | None:
+        """What it teaches a detector that claims something of a subject: right, wrong or unclear; or it says nothing.
+
+        An outcome of an alert is about what that alert said. Of who was harmed it is wrong to say that they were
+        involved; that somebody was involved says nothing about whether they were harmed as well.
+        """
+        if self.about.startswith("alert:"):
+            return (self.taught,)
+        standing = self.standing_of(subject, side)
+        if standing is None or not speaks_of(self.typology, claim.typology):
+            return None
+        if not self.taught:
+            return (self.taught,)
+        if claim.victim:
+            return None if standing == INVOLVED else (True,)
+        return (standing != HARMED,)
 
 
 class Corrected(msgspec.Struct, frozen=True):
@@ -134,32 +189,29 @@ class LabelBook:
         return Corrected(label.about, before, label)
 
 
-def horizon_us(typology: str) -> int:
-    """After which time silence counts as innocence."""
-    days = next((d for start, d in HORIZON_DAYS.items() if typology.startswith(start)), LONGEST_DAYS)
-    return days * _DAY_US
-
-
 def labelled(
     examples: pl.DataFrame,
     labels: Sequence[Label],
     as_of: int,
     horizon: int,
     subject_us: int = SUBJECT_DAYS * _DAY_US,
+    claim: Claim = Claim(),
 ) -> pl.DataFrame:
     """The examples that teach something as of a moment, with `right`, `origin`, `known_at` and `weight`.
 
-    Labels that were not known by then are not looked at, and silence counts only where the horizon has passed.
+    Labels that were not known by then are not looked at, and silence counts only where the horizon has passed. `claim`
+    is what the examples' detector says of its subjects: who was harmed must not teach it who is involved.
     """
-    words = _words(examples, [one for one in labels if one.at <= as_of], subject_us)
+    words = _words(examples, [one for one in labels if one.at <= as_of], subject_us, claim)
     right: list[float | None] = []
     origin: list[str] = []
     known_at: list[int | None] = []
     for row, kept_as, ts in zip(words, examples["kept_as"], examples["ts"], strict=True):
         if row is not None:
-            right.append(None if row.taught is None else float(row.taught))
-            origin.append(row.origin)
-            known_at.append(row.at)
+            said, label = row
+            right.append(None if said is None else float(said))
+            origin.append(label.origin)
+            known_at.append(label.at)
         elif kept_as == SAMPLE and ts + horizon <= as_of:
             right.append(0.0)
             origin.append("matured")
@@ -194,24 +246,52 @@ def importance(examples: pl.DataFrame) -> npt.NDArray[np.float64]:
     return np.minimum(weight, MOST)
 
 
-def _words(examples: pl.DataFrame, labels: Sequence[Label], subject_us: int) -> list[Label | None]:
-    """The label that counts for each example."""
-    by_about: dict[str, list[Label]] = {}
+Word = tuple[bool | None, Label]
+"""What a label teaches of an example."""
+
+
+def _words(
+    examples: pl.DataFrame, labels: Sequence[Label], subject_us: int, claim: Claim
+) -> list[Word | None]:
+    """The label that counts for each example, and what it teaches of it."""
+    by_key: dict[str, list[Label]] = {}
     for one in labels:
-        by_about.setdefault(one.about, []).append(one)
-    found: list[Label | None] = []
-    for event_id, alert_id, subject, ts in examples.select(
-        "event_id", "alert_id", "subject", "ts"
-    ).iter_rows():
-        about = [f"event:{event_id}", subject] + ([f"alert:{alert_id}"] if alert_id else [])
-        words = [
-            one
-            for key in about
-            for one in by_about.get(key, ())
-            if one.about != subject or ts <= one.at <= ts + subject_us
-        ]
-        found.append(max(words, key=_standing) if words else None)
+        for key in dict.fromkeys((one.about, *(() if about_one(one) else one.subjects))):
+            by_key.setdefault(key, []).append(one)
+    sides = examples["side"].to_list() if "side" in examples.columns else [""] * examples.height
+    found: list[Word | None] = []
+    rows = examples.select("event_id", "alert_id", "subject", "ts").iter_rows()
+    for (event_id, alert_id, subject, ts), side in zip(rows, sides, strict=True):
+        keys = [f"event:{event_id}", subject] + ([f"alert:{alert_id}"] if alert_id else [])
+        words = [one for key in keys for one in by_key.get(key, ())]
+        found.append(word_for(words, subject, side or "", ts, claim, subject_us))
     return found
+
+
+def about_one(label: Label) -> bool:
+    """Whether it is about one event or alert, and not about somebody."""
+    return label.about.partition(":")[0] in _RANK
+
+
+def word_for(
+    labels: Iterable[Label],
+    subject: str,
+    side: str,
+    ts: int,
+    claim: Claim,
+    subject_us: int = SUBJECT_DAYS * _DAY_US,
+) -> Word | None:
+    """Of labels that are about a row's event, alert or subject, the one that counts, and what it teaches of it."""
+    words = [
+        (one, said[0])
+        for one in labels
+        if about_one(one) or ts <= one.at <= ts + subject_us
+        if (said := one.says(subject, side, claim)) is not None
+    ]
+    if not words:
+        return None
+    label, said_of_it = max(words, key=lambda each: _standing(each[0]))
+    return said_of_it, label
 
 
 def _standing(label: Label) -> tuple[int, int, str]:

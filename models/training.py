@@ -21,7 +21,7 @@ from models.errors import ModelError
 from models.evaluating.intervals import wilson
 from models.examples import STRATUM, VALUE
 from models.forest import Forest, forest_of
-from models.labels import Label, labelled
+from models.labels import Claim, Label, labelled
 from models.scorecard import Scorecard, Signal, Weights, digest_of
 from models.working import USUAL, medians_of
 
@@ -66,7 +66,13 @@ class Candidate:
 
 
 def parted(
-    examples: pl.DataFrame, labels: Sequence[Label], from_ts: int, to_ts: int, horizon: int, as_of: int
+    examples: pl.DataFrame,
+    labels: Sequence[Label],
+    from_ts: int,
+    to_ts: int,
+    horizon: int,
+    as_of: int,
+    claim: Claim = Claim(),
 ) -> Parts:
     """Examples of a period in three parts by time, each with the labels that were known when it was used.
 
@@ -75,8 +81,8 @@ def parted(
     """
     begins = from_ts + int((to_ts - from_ts) * TRAINED_SHARE)
     rows = examples.filter(pl.col("ts").is_between(from_ts, to_ts, closed="left"))
-    before = labelled(rows.filter(pl.col("ts") < begins), labels, begins, horizon)
-    after = labelled(rows.filter(pl.col("ts") >= begins), labels, as_of, horizon)
+    before = labelled(rows.filter(pl.col("ts") < begins), labels, begins, horizon, claim=claim)
+    after = labelled(rows.filter(pl.col("ts") >= begins), labels, as_of, horizon, claim=claim)
     if before.is_empty() or after.is_empty():
         raise ModelError(
             f"between training and validation nothing is known of {'earlier' if before.is_empty() else 'later'} "

@@ -159,6 +159,10 @@ def test_labels_links_watch_and_control_come_out_with_what_they_name() -> None:
         base | {"about": printed, "label": "unclear"},
     ).frame
     assert labels["about_kind"].to_list() == ["alert", "number", "account"]
+    hi, lo = token("number", "1")
+    assert labels["subjects"].to_list() == [f"number:{hi:016x}{lo:016x}", "", ""]
+    bad = decoded("labels", base | {"about": "alert:a", "label": "unclear", "subjects": ["+44"]})
+    assert [(one.reason, one.detail) for one in bad.rejected] == [("bad_format", "$.subjects")]
     assert labels["about_id"].to_list() == ["a-1", "", ""]
     assert list(zip(labels["about_hi"], labels["about_lo"], strict=True)) == [
         (0, 0), token("number", "+447700900001"), (5, 6),

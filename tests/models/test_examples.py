@@ -7,7 +7,8 @@ import pytest
 
 from models.errors import ModelError
 from models.examples import ALERT, SAMPLE, Example, ExampleStore, drawn
-from models.labels import Label, LabelBook, horizon_us, labelled
+from models.labels import Claim, Label, LabelBook, labelled
+from models.typologies import TYPOLOGIES, horizon_us, speaks_of, typology_of
 
 DAY = 86_400_000_000
 
@@ -166,5 +167,63 @@ def test_a_reviewed_alert_stands_for_those_of_its_score_that_nobody_reviewed() -
 
 def test_every_typology_has_a_horizon() -> None:
     assert horizon_us("mule") == 30 * DAY
-    assert horizon_us("county_line_deal") == 60 * DAY
-    assert horizon_us("something new") == 60 * DAY
+    assert horizon_us("county_line_deal") == 90 * DAY
+    assert horizon_us("something new") == 180 * DAY
+
+
+def test_every_detector_s_typology_has_a_horizon_by_its_own_name_and_so_has_what_banks_write() -> None:
+    from detectors.discovery import all_detectors
+
+    assert {about.typology for about in all_detectors()} <= set(TYPOLOGIES)
+    for said in ("mule_account", "app_purchase", "app_investment", "external_line", "account_takeover"):
+        assert typology_of(said) is not None
+    assert speaks_of("app_purchase", "mule")  # whoever is paid in a scam collects stolen money
+    assert not speaks_of("deal_line", "wangiri")
+    assert speaks_of("", "wangiri")  # a word that names no typology
+
+
+MULE, VICTIM = Claim("mule"), Claim("app_fraud", victim=True)
+
+
+def test_a_label_about_a_payment_does_not_make_a_mule_of_the_victim() -> None:
+    said = label("l", "event:e", "confirmed", 5, "customer", typology="app_purchase", category="suspect")
+    named = Label(**{f: getattr(said, f) for f in said.__struct_fields__} | {"subjects": ("account:payee",)})
+    assert named.says("account:payee", "payee", MULE) == (True,)
+    assert named.says("account:payer", "payer", MULE) == (False,)
+    assert named.says("account:payer", "payer", VICTIM) == (True,)
+    assert named.says("account:payee", "payee", VICTIM) is None
+    assert named.says("account:third", "", MULE) is None  # of whom it does not speak
+    bare = label("l", "event:e", "confirmed", 5, "recall")  # a recall names nobody: sides tell
+    assert bare.says("account:payee", "payee", MULE) == (True,)
+    assert bare.says("account:payer", "payer", MULE) == (False,)
+    assert bare.says("merchant:m", "", Claim("card_testing")) == (True,)
+
+
+def test_a_label_that_names_the_victim_only_says_nothing_of_whom_they_paid() -> None:
+    said = label("l", "event:e", "confirmed", 5, "customer", typology="account_takeover", role="victim")
+    named = Label(**{f: getattr(said, f) for f in said.__struct_fields__} | {"subjects": ("account:holder",)})
+    assert named.says("account:shop", "payee", MULE) is None
+    assert named.says("account:holder", "payer", MULE) == (False,)
+    assert named.says("account:holder", "payer", Claim("account_takeover", victim=True)) == (True,)
+    deceived = label("l", "account:a", "confirmed", 5, "bank", typology="mule_account", role="deceived")
+    assert deceived.says("account:a", "payee", MULE) == (True,)  # deceived, and a mule all the same
+    assert deceived.says("account:a", "payer", Claim("wangiri")) is None
+    cleared = label("l", "account:a", "innocent", 5, "random_review")
+    assert cleared.says("account:a", "", Claim("wangiri")) == (False,)
+
+
+def test_examples_of_one_event_are_labelled_by_whose_they_are() -> None:
+    rows = pl.DataFrame(
+        {
+            "event_id": ["e", "e"],
+            "alert_id": ["", ""],
+            "subject": ["account:payer", "account:payee"],
+            "side": ["payer", "payee"],
+            "ts": [DAY, DAY],
+            "kept_as": [SAMPLE] * 2,
+            "chance": [1.0] * 2,
+            "score": [0.4] * 2,
+        }
+    )
+    told = labelled(rows, [label("l", "event:e", "confirmed", 3, "recall")], 5 * DAY, 30 * DAY, claim=MULE)
+    assert dict(zip(told["subject"], told["right"], strict=True)) == {"account:payer": 0, "account:payee": 1}
