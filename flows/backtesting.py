@@ -18,7 +18,7 @@ from alerts.record import Alert, Fire, token_text
 from detectors.base import Detector
 from events.frames import NO_TIME, column
 from events.ledger import Tick
-from flows.past import labels_in
+from flows.found_out import labels_in
 from flows.walking import EVERYTHING, Walk
 from models.forecast import Crime
 from models.labels import Label

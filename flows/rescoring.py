@@ -25,7 +25,7 @@ from detectors.errors import DetectorError
 from events.ledger import LedgerError, Tick
 from flows.controls import MODELS, folder_of
 from flows.standing import reasons_of
-from flows.straight import Straight
+from flows.walking import Walk
 from models.errors import ModelError
 from models.learning import Lineage, known_values, taught
 from models.registry import Registry
@@ -178,20 +178,21 @@ def from_events(alert: Alert, source: Source, progress: Callable[[int], None] | 
     about = _detector_of(alert)
     if isinstance(about, str):
         return Look(outcome="gone", why=about)
-    hops = Straight([about])
-    begins = taken = 0
+    fires: list[Fire] = []
+    walk = Walk([about], fires.append, raising=True)
+    begins = 0
     began = False
     try:
         for tick in source.ticks:
             if not began:
                 began, begins = True, tick.first_seq
-            hops.take(tick)
-            taken += tick.height
+            fires.clear()  # only what this tick fires can be it
+            walk.take(tick)
             if progress is not None and tick.number % _LOOK_EVERY == 0:
-                progress(taken)
-            fires = hops.fires()
+                progress(walk.events)
             if _holds(tick, alert):
-                return _fired(alert, fires, f"{source.words}, {taken:,} events up to it", whole=begins == 0)
+                words = f"{source.words}, {walk.events:,} events up to it"
+                return _fired(alert, fires, words, whole=begins == 0)
     except LedgerError as damaged:
         return Look(outcome="gone", why=str(damaged))
     return Look(

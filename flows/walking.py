@@ -9,6 +9,7 @@ score afterwards; retraining learns from them.
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
+from alerts.episodes import Episodes
 from alerts.record import Alert, Fire, Subject
 from detectors.base import Detector
 from events.ledger import Tick
@@ -30,7 +31,8 @@ Hear = Callable[[Fire], None]
 class Walk:
     """Some detectors walking through history, tick by tick; whoever listens hears every firing in the one order."""
 
-    def __init__(self, detectors: Iterable[type[Detector]], hear: Hear) -> None:
+    def __init__(self, detectors: Iterable[type[Detector]], hear: Hear, *, raising: bool = False) -> None:
+        """`raising` lets firings become alerts too, so that decisions about them count as they did."""
         chosen = tuple(detectors)
         plan = plan_of(chosen)
         self.events = 0
@@ -40,7 +42,7 @@ class Walk:
         self._second = SecondPass(plan, chosen, 0)
         self._subject = [SubjectHop(chosen) for _ in range(SUBJECT_SHARDS)]
         self._national = NationalHop(detectors=chosen)
-        self._national.episodes = _Ears(hear)  # type: ignore[assignment]  # firings end here, not in alerts
+        self._national.episodes = _Heard(hear) if raising else _Ears(hear)  # type: ignore[assignment]
 
     def set(self, detector: str, card: Scorecard | None, threshold: float) -> None:
         """Let a detector score with another scorecard, or from another threshold."""
@@ -78,6 +80,19 @@ class Walk:
             yield from hop.pairing.judges.values()
         yield from self._national.networks.scorers.values()
         yield from self._national.ties.judges.values()
+
+
+class _Heard(Episodes):
+    """Episodes as the flow keeps them, and every firing is heard."""
+
+    def __init__(self, hear: Hear) -> None:
+        super().__init__()
+        self._hear = hear
+
+    def fire(self, fire: Fire) -> Alert | None:
+        """Pass a firing on, and take it."""
+        self._hear(fire)
+        return super().fire(fire)
 
 
 class _Ears:
