@@ -64,12 +64,13 @@ def backtest(data: Path, asked: Asked, inputs: Inputs, *, quiet: bool = False) -
     """
     from detectors.discovery import detector
     from flows.backtesting import Backtest, labels_of
+    from models.scorecard import Scorecard
 
     about = detector(asked.detector)
     _check(asked, inputs)
     version, model, standing = _model(data, about, asked.model)
     thresholds = sorted(asked.thresholds or (standing,))
-    is_card = hasattr(model, "smallest_change")
+    is_card = isinstance(model, Scorecard)
     with Steps("Backtest", quiet=quiet) as steps:
         labels = labels_of(ticks_of(data, {"labels": inputs.get("labels")})) if inputs.get("labels") else ()
         labels = tuple({one.event_id: one for one in (*label_book(data), *labels)}.values())
@@ -100,7 +101,7 @@ def _model(data: Path, about: "type[Detector]", name: str | None) -> tuple[str, 
     from console.settings import settings
     from flows.controls import lineage_of
     from flows.promoting import KEY, registry_of
-    from models.scorecard import Scorecard, Weights
+    from models.scorecard import Scorecard
 
     key = settings().model_key or data / KEY
     registry = registry_of(data, key) if key.exists() else None
@@ -118,10 +119,7 @@ def _model(data: Path, about: "type[Detector]", name: str | None) -> tuple[str, 
     card = registry.find(name)
     if card.detector != about.id:
         raise ConsoleError(f"{card.version} is of {card.detector}, not of {about.id}.")
-    model = registry.weights(card.version)
-    if card.kind == "scorecard":
-        model = Scorecard(about.signals, msgspec.convert(model, Weights))
-    return card.version, model, card.threshold
+    return card.version, registry.scorer(card.version, about.signals), card.threshold
 
 
 def _scores(about: "type[Detector]", run: "Backtest", model: Any) -> list[float]:

@@ -71,22 +71,22 @@ def moment(text: str) -> int:
 
 
 def material(
-    data: Path, about: "type[Detector]", span: Span, inputs: Inputs, progress: Callable[[str], None]
+    data: Path,
+    about: "type[Detector]",
+    span: Span,
+    inputs: Inputs,
+    progress: "Callable[[float, float | None, str], None]",
+    *,
+    twin: bool = False,
 ) -> Material:
-    """Examples of a detector: from the inputs by the offline twin when there are any, else from the example store.
+    """Examples of a detector: from the inputs, walked through or told by the offline twin, else from the store.
 
     Raises:
         ConsoleError: there is nothing to learn from.
     """
     if any(inputs.values()):
-        from flows.past import read
-
-        progress("Reading history")
-        past = read(about, ticks_of(data, inputs))
-        progress("Telling features over history")
-        return Material(past.gated(), tuple(past.labels), f"{past.events:,} events, told again")
+        return _told(data, about, inputs, progress, twin=twin)
     from models.examples import ExampleStore
-    from models.labels import LabelBook
 
     frame = ExampleStore(data / EXAMPLES).examples(about.id, about.version, span.from_ts, span.to_ts)
     if frame.is_empty():
@@ -94,7 +94,30 @@ def material(
             f"There are no examples of {about.id} {about.version} in that time. Say from which records to make them: "
             "--payments, --telecoms, --accounts, --links, --watch, --labels."
         )
-    return Material(frame, LabelBook(data / EXAMPLES / LABELS).known(span.as_of), "the example store")
+    labels = tuple(one for one in label_book(data) if one.at <= span.as_of)
+    return Material(frame, labels, "the example store")
+
+
+def _told(
+    data: Path,
+    about: "type[Detector]",
+    inputs: Inputs,
+    progress: "Callable[[float, float | None, str], None]",
+    *,
+    twin: bool,
+) -> Material:
+    """Examples from records."""
+    from flows.past import Past
+    from flows.walked import Walked
+
+    past = Past(about) if twin else Walked(about)
+    for tick in ticks_of(data, inputs):
+        past.take(tick)
+        progress(past.events, None, "Reading history" if twin else "Walking through history")
+    if twin:
+        progress(past.events, None, "Telling features over history")
+    how = "told by the offline twin" if twin else "walked through as the flow does"
+    return Material(past.gated(), tuple(past.labels), f"{past.events:,} events, {how}")
 
 
 def label_book(data: Path) -> "tuple[Label, ...]":

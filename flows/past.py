@@ -2,7 +2,7 @@
 
 The same joined rows as the second pass makes online (own, the other party's, the things', then what the second pass
 adds), told of all ticks at once and kept only where the gate lets them through: what a challenger is trained on. Only
-detectors that look at rows of accounts or numbers have such a past; what other kinds saw is in the example store.
+detectors that look at rows of accounts or numbers have such a past; for other kinds see `flows.walked`.
 """
 
 from collections.abc import Iterable
@@ -50,8 +50,8 @@ class Past:
         """
         if detector.subject not in SUBJECTS or issubclass(detector, CrossDetector | NetworkDetector):
             raise FlowError(
-                f"{detector.id} does not score single rows of accounts or numbers, so its history cannot be told again "
-                "from events: retrain it from the example store (leave the inputs out)"
+                f"{detector.id} does not score single rows of accounts or numbers, so the offline twin cannot tell its "
+                "history: walk through it (leave --twin out)"
             )
         self.detector = detector
         self.plan = plan_of([detector])

@@ -75,6 +75,14 @@ def models(
     plots: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Show: write the card's pictures here.")
     ] = None,
+    twin: Annotated[
+        bool,
+        typer.Option(
+            "--twin",
+            help="Retrain: tell history by the offline twin, all at once, instead of walking through it "
+            "(detectors of accounts and numbers).",
+        ),
+    ] = False,
     payments: Payments = None,
     telecoms: Telecoms = None,
     accounts: Accounts = None,
@@ -107,7 +115,9 @@ def models(
         _show(_needed(registry), _asked(name), plots, json=json)
     elif action == "retrain":
         span = _span(from_, to, as_of, horizon)
-        _retrain(_needed(registry), folder, _asked(name), span, inputs, named(by), reason, json=json)
+        _retrain(
+            _needed(registry), folder, _asked(name), span, inputs, named(by), reason, twin=twin, json=json
+        )
     elif action == "compare":
         _compare(
             _needed(registry),
@@ -291,6 +301,7 @@ def _retrain(
     by: str,
     note: str,
     *,
+    twin: bool,
     json: bool,
 ) -> None:
     import msgspec
@@ -301,8 +312,8 @@ def _retrain(
 
     about = detector(name)
     with Steps("Retraining") as steps:
-        found = material(folder, about, span, inputs, lambda words: steps.at(0.0, 1.0, words))
-        steps.at(0.6, 1.0, "Training and validating")
+        found = material(folder, about, span, inputs, steps.at, twin=twin)
+        steps.at(found.examples.height, None, "Training and validating on gated rows")
         done = retrain(registry, about, found, span, by, note)
     if json:
         for card in done.cards:
@@ -339,7 +350,7 @@ def _compare(
     about = detector(card.detector)
     other = registry.find(with_).version if with_ else registry.champion(card.detector)
     with Steps("Comparing") as steps:
-        found = material(folder, about, span, inputs, lambda words: steps.at(0.0, 1.0, words))
+        found = material(folder, about, span, inputs, steps.at)
         told = compared(registry, about, (other, card.version), found, span)
     if json:
         say_json(told)

@@ -23,6 +23,7 @@ from flows.errors import FlowError
 from flows.past import Past, read
 from flows.promoting import publish, registry_of
 from flows.running import RunOptions, replay
+from flows.walked import Walked
 from models.card import Card
 from models.examples import SAMPLE, Example, ExampleStore
 from models.labels import Label, LabelBook
@@ -57,7 +58,8 @@ def test_history_tells_what_the_flow_saw(name: str, tmp_path: Path, monkeypatch:
     store = AlertStore(url)
     alerts = [store.revision(a.alert_id, 1) for a in store.alerts(detector=name)]
     store.close()
-    past = read(about, ticks_of(tmp_path, {stream: list(where) for stream, where in inputs.items()}))
+    given = {stream: list(where) for stream, where in inputs.items()}
+    past = read(about, ticks_of(tmp_path, given))
     rows = {(row["event_id"], row["subject"]): row for row in past.gated().iter_rows(named=True)}
     assert alerts
     for alert in alerts:
@@ -69,6 +71,17 @@ def test_history_tells_what_the_flow_saw(name: str, tmp_path: Path, monkeypatch:
             assert told == (online if online is None else pytest.approx(online, rel=1e-9, abs=1e-9)), (
                 signal.feature
             )
+    walked = Walked(about)
+    for tick in ticks_of(tmp_path, given):
+        walked.take(tick)
+    one, other = (each.sort("seq", "subject") for each in (past.gated(), walked.gated()))
+    assert one.select("seq", "subject", "event_id", "s.age_band", "s.force").equals(
+        other.select("seq", "subject", "event_id", "s.age_band", "s.force")
+    )
+    for column in ["score", *(f"v.{signal.feature}" for signal in about.signals)]:
+        assert one[column].to_list() == pytest.approx(
+            other[column].to_list(), rel=1e-9, abs=1e-9, nan_ok=True
+        )
 
 
 class TwoStreams(CrossDetector, is_kind=True):
@@ -79,7 +92,7 @@ class TwoStreams(CrossDetector, is_kind=True):
 
 
 def test_detectors_about_more_than_rows_have_no_past() -> None:
-    with pytest.raises(FlowError, match="example store"):
+    with pytest.raises(FlowError, match="walk"):
         Past(TwoStreams)
 
 

@@ -5,15 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
+import polars as pl
 import pytest
 
-from alerts.record import Alert, Assessment, Fire
+from alerts.record import Alert, Assessment
 from alerts.store import AlertStore
 from console.retraining import ticks_of
 from detectors.discovery import detector
 from flows.backtesting import Backtest, labels_of
 from flows.running import RunOptions, replay
-from flows.walking import EVERYTHING, Walk
+from flows.walked import Walked
 from models.labels import Label
 
 KINDS = ("mule_account", "card_testing", "call_during_payment", "mule_network")
@@ -90,17 +92,25 @@ def test_thresholds_of_one_run_are_those_of_runs_of_their_own(
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_with_no_threshold_everything_that_passes_the_gate_is_heard(
+def test_every_kind_of_detector_has_a_past_to_learn_from(
     name: str, told: tuple[Path, dict[str, list[str]], list[Alert]]
 ) -> None:
-    folder, inputs, _ = told
-    heard: list[Fire] = []
-    walk = Walk([detector(name)], heard.append)
-    walk.set(name, None, EVERYTHING)
+    folder, inputs, alerts = told
+    about = detector(name)
+    walked = Walked(about)
     for tick in ticks_of(folder, inputs):
-        walk.take(tick)
-    assert {fire.detector for fire in heard} == {name}
-    assert min(fire.score for fire in heard) < detector(name).threshold
+        walked.take(tick)
+    rows = walked.gated()
+    assert walked.height == rows.height
+    assert set(rows["detector"]) == {name}
+    assert rows.filter(pl.col("score") < about.threshold).height > 0  # not only what would have alerted
+    found = {(row["event_id"], row["subject"]): row for row in rows.iter_rows(named=True)}
+    for alert in (each for each in alerts if each.detector == name):
+        row = found[alert.assessment.scored_event_id, alert.subject.name]
+        assert row["score"] == alert.score
+        for signal in about.signals:
+            value = row[f"v.{signal.feature}"]
+            assert (None if np.isnan(value) else value) == alert.assessment.features[signal.feature]
 
 
 def test_a_confirmed_event_is_a_crime_of_those_in_it(
