@@ -173,6 +173,8 @@ def _result(
                 (from_ts, to_ts),
                 as_of,
                 horizon,
+                about.says_when_right(),
+                run.side,
             )
             for threshold in thresholds
         ),

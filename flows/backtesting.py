@@ -18,10 +18,10 @@ from alerts.record import Alert, Fire, token_text
 from detectors.base import Detector
 from events.frames import NO_TIME, column
 from events.ledger import Tick
-from flows.found_out import labels_in
+from flows.found_out import found_out
 from flows.walking import EVERYTHING, Walk
 from models.forecast import Crime
-from models.labels import Label
+from models.labels import PAYEE, PAYER, Label
 from models.scorecard import Scorecard
 
 _PARTIES: Final = {
@@ -42,6 +42,7 @@ class Named:
     ts: int
     subjects: frozenset[str]
     minor: int
+    sides: dict[str, str]
 
 
 @dataclass(slots=True)
@@ -99,7 +100,12 @@ class Backtest:
                 f"{kind}:{token_text(hi, lo)}" for kind, hi, lo in (t[row] for t in tokens) if hi or lo
             }
             minor = amounts[row] if amounts[row] == amounts[row] else 0
-            self.named.setdefault(event_id, Named(ts, frozenset(subjects), max(0, int(minor))))
+            sides = {
+                f"{kind}:{token_text(hi, lo)}": PAYEE if name == "payee_account" else PAYER
+                for (kind, name), (_, hi, lo) in zip(there, (t[row] for t in tokens), strict=True)
+                if stream == "payments" and kind in ("account", "card", "device")
+            }
+            self.named.setdefault(event_id, Named(ts, frozenset(subjects), max(0, int(minor)), sides))
 
     def rescored(self, scores: Sequence[float]) -> None:
         """Give the firings the scores of another kind of model."""
@@ -129,6 +135,8 @@ class Backtest:
 
     def _crime(self, label: Label) -> Crime | None:
         kind, _, name = label.about.partition(":")
+        if kind == "alert":
+            return None  # an outcome of this system's own: what it found, not what it might have missed
         if kind == "event":
             event = self.named.get(name)
             if event is None:
@@ -136,13 +144,15 @@ class Backtest:
             return Crime(
                 event_id=name, subjects=event.subjects, ts=event.ts, known=label.at, minor=event.minor
             )
-        return Crime(event_id="", subjects=frozenset((label.about,)), ts=label.at, known=label.at)
+        about = frozenset((label.about, *label.subjects))
+        return Crime(event_id="", subjects=about, ts=label.at, known=label.at)
+
+    def side(self, event_id: str, subject: str) -> str:
+        """On which side of a payment a subject stood; nothing where that is not known."""
+        event = self.named.get(event_id)
+        return "" if event is None else event.sides.get(subject, "")
 
 
 def labels_of(ticks: Iterable[Tick]) -> tuple[Label, ...]:
     """The labels among some ticks."""
-    found: list[Label] = []
-    for tick in ticks:
-        if (frame := tick.rows.get("labels")) is not None:
-            found += labels_in(frame)
-    return tuple(found)
+    return tuple(label for tick in ticks for label in found_out(tick))

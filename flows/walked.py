@@ -14,7 +14,7 @@ from detectors.base import Detector
 from events.codes import AGE_BANDS, word_of
 from events.ledger import Tick
 from features.rows import Entity, Rows
-from flows.past import labels_in
+from flows.found_out import found_out, sides_of
 from flows.walking import EVERYTHING, Walk
 from models.examples import SAMPLE, STRATUM, VALUE
 from models.labels import Label
@@ -55,7 +55,7 @@ class Walked:
         shares = self._walk.take(tick)
         rows = {entity: mine for share in shares.values() for entity, mine in share.rows.items()}
         for fire in self._heard:
-            age, home = _of_owner(fire, rows)
+            age, home, side = _of_owner(fire, rows)
             self._rows.append(
                 (
                     fire.seq,
@@ -63,6 +63,7 @@ class Walked:
                     fire.subject.name,
                     fire.event_id,
                     fire.score,
+                    side,
                     word_of(AGE_BANDS, age) or _NOT_SAID,
                     self._areas.get(home or int(fire.home_force), _NOT_SAID),
                     *(_number(fire.features.get(name)) for name in self.signals),
@@ -71,8 +72,7 @@ class Walked:
         self._heard.clear()
         if len(self._rows) >= _TOGETHER:
             self._frames.append(self._framed())
-        if (frame := tick.rows.get("labels")) is not None:
-            self.labels += labels_in(frame)
+        self.labels += found_out(tick)
 
     def gated(self) -> pl.DataFrame:
         """The gated rows as examples: every one of them, with its values and its score by the author's scorecard."""
@@ -87,6 +87,7 @@ class Walked:
             "subject": pl.String,
             "event_id": pl.String,
             "score": pl.Float64,
+            "side": pl.String,
             f"{STRATUM}age_band": pl.String,
             f"{STRATUM}force": pl.String,
         } | {VALUE + name: pl.Float64 for name in self.signals}
@@ -106,15 +107,16 @@ def _number(value: float | None) -> float:
     return np.nan if value is None else float(value)
 
 
-def _of_owner(fire: Fire, rows: dict[Entity, Rows]) -> tuple[int, int]:
-    """The age band and home that the subject's own row of the event gives; 0 where it has none or does not say."""
-    mine = rows.get(Entity[fire.subject.kind.upper()])
+def _of_owner(fire: Fire, rows: dict[Entity, Rows]) -> tuple[int, int, str]:
+    """What the subject's own row of the event says: age band, home (0 where it does not say), side of a payment."""
+    entity = Entity[fire.subject.kind.upper()]
+    mine = rows.get(entity)
     if mine is None:
-        return 0, 0
+        return 0, 0, ""
     at = int(np.searchsorted(mine["seq"], fire.seq))
     while at < len(mine) and mine["seq"][at] == fire.seq:
         row = mine[at]
         if token_text(int(row["own_hi"]), int(row["own_lo"])) == fire.subject.token:
-            return int(row["age"]), int(row["home"])
+            return int(row["age"]), int(row["home"]), sides_of(mine[at : at + 1], entity)[0]
         at += 1
-    return 0, 0
+    return 0, 0, ""

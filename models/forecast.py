@@ -7,14 +7,17 @@ as **reached** when the campus had worked that alert by then.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
 
 from alerts.record import Alert
 from models.evaluating.intervals import Share, share_of
-from models.labels import SUBJECT_DAYS, Label
+from models.labels import SUBJECT_DAYS, Claim, Label, about_one
+
+Side = Callable[[str, str], str]
+"""On which side of an event (by id) a subject stood."""
 
 DAY_US: Final = 86_400_000_000
 ALL: Final = "all"
@@ -134,10 +137,12 @@ def forecast(
     span: tuple[int, int],
     as_of: int,
     horizon: int,
+    claim: Claim = Claim(),
+    side: Side = lambda event_id, subject: "",
 ) -> Forecast:
     """Everything that is told of one threshold."""
     queue = Queue(alerts, capacity, span)
-    found = outcomes(alerts, labels, as_of, horizon)
+    found = outcomes(alerts, labels, as_of, horizon, claim, side)
     count = Counter(found.values())
     right, wrong, silent = count["confirmed"], count["innocent"], count["silent"]
     return Forecast(
@@ -152,29 +157,50 @@ def forecast(
     )
 
 
-def outcomes(alerts: Sequence[Raised], labels: Sequence[Label], as_of: int, horizon: int) -> dict[str, str]:
+def outcomes(
+    alerts: Sequence[Raised],
+    labels: Sequence[Label],
+    as_of: int,
+    horizon: int,
+    claim: Claim = Claim(),
+    side: Side = lambda event_id, subject: "",
+) -> dict[str, str]:
     """What is known of each alert: confirmed, innocent, silent (for longer than the horizon), or nothing.
 
     A word about one of its events or about itself goes before one about its subject; of those the latest counts, but
-    an alert of which any event was confirmed is confirmed.
+    an alert of which any event was confirmed is confirmed. What a word teaches of a subject is as in training.
     """
-    by_about: dict[str, list[Label]] = defaultdict(list)
+    by_key: dict[str, list[Label]] = defaultdict(list)
     for one in labels:
-        if one.at <= as_of and one.taught is not None:
-            by_about[one.about].append(one)
-    return {each.alert_id: _outcome(each, by_about, as_of, horizon) for each in alerts}
+        if one.at <= as_of:
+            for key in dict.fromkeys((one.about, *(() if about_one(one) else one.subjects))):
+                by_key[key].append(one)
+    return {each.alert_id: _outcome(each, by_key, as_of, horizon, claim, side) for each in alerts}
 
 
-def _outcome(alert: Raised, by_about: Mapping[str, list[Label]], as_of: int, horizon: int) -> str:
-    near = [f"event:{name}" for name in alert.event_ids] + [f"alert:{alert.alert_id}"]
-    words = [one for about in near for one in by_about.get(about, ())]
-    if not words:
-        about = by_about.get(alert.subject, ())
+def _outcome(
+    alert: Raised, by_key: Mapping[str, list[Label]], as_of: int, horizon: int, claim: Claim, side: Side
+) -> str:
+    near = [f"event:{name}" for name in sorted(alert.event_ids)] + [f"alert:{alert.alert_id}"]
+    told: Sequence[bool | None] = [
+        _taught(one, alert, claim, side) for key in near for one in by_key.get(key, ())
+    ]
+    if all(each is None for each in told):
+        about = by_key.get(alert.subject, ())
         words = [one for one in about if alert.first <= one.at <= alert.last + SUBJECT_DAYS * DAY_US]
-        words = sorted(words, key=lambda one: (one.at, one.event_id))[-1:]
-    if words:
-        return "confirmed" if any(one.taught for one in words) else "innocent"
+        words.sort(key=lambda one: (one.at, one.event_id))
+        taught = [_taught(one, alert, claim, side) for one in words]
+        told = [each for each in reversed(taught) if each is not None][:1] or told
+    if any(told):
+        return "confirmed"
+    if any(each is False for each in told):
+        return "innocent"
     return "silent" if alert.last + horizon <= as_of else ""
+
+
+def _taught(label: Label, alert: Raised, claim: Claim, side: Side) -> bool | None:
+    said = label.says(alert.subject, side(label.about.removeprefix("event:"), alert.subject), claim)
+    return None if said is None else said[0]
 
 
 def missed(alerts: Sequence[Raised], crimes: Sequence[Crime], worked: Mapping[str, int]) -> Missed:
