@@ -13,7 +13,8 @@ from detectors.mule_account import MuleAccount
 def story(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """A mule's payments, and a label that confirms one of them."""
     monkeypatch.setenv("LINEWATCH_TOKEN_KEY", "5a" * 32)
-    records = [dict(record) for _, record in MuleAccount.examples()[0].events]
+    told = MuleAccount.examples()[0]
+    records = [dict(record) for _, record in told.events]
     payments = tmp_path / "payments.ndjson"
     payments.write_text("".join(json.dumps(record) + "\n" for record in records))
     last = records[-1]
@@ -23,6 +24,8 @@ def story(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         "source": "bank",
         "about": f"event:{last['event_id']}",
         "label": "confirmed",
+        "subjects": list(told.alerts_about),
+        "role": "complicit",
         "typology": "mule_account",
         "origin": "bank",
     }
