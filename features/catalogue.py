@@ -6,6 +6,7 @@ import features.callers
 import features.cards
 import features.contact_sketches
 import features.customers
+import features.found_out
 import features.journeys
 import features.network_graph
 import features.numbers

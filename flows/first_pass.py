@@ -71,7 +71,7 @@ class FirstPass:
             rows = share.rows[entity]
             values, _ = self.states[entity].take(rows, self._none)
             if entity in self.plan.subjects:
-                mine = rows["role"] != Role.PEEK
+                mine = (rows["role"] != Role.PEEK) & (rows["role"] != Role.LABELLED)
                 own[entity] = (
                     (rows, values) if mine.all() else (chosen(rows, np.flatnonzero(mine)), values[mine])
                 )

@@ -28,6 +28,7 @@ from flows.errors import FlowError
 from flows.first_pass import THING_SUBJECT, key_of
 from flows.found_out import labels_in, recalls_in, sides_of
 from flows.roles import role_rows
+from flows.telling import Telling, asking, with_told
 from models.examples import SAMPLE, STRATUM, VALUE
 from models.labels import Label
 from models.scorecard import Scorecard
@@ -61,11 +62,13 @@ class Past:
         self._rows: dict[Entity, list[Rows]] = {}
         self._wanted = frozenset({detector.subject, *self.subject.things_from})
         self._ids: list[pl.DataFrame] = []
+        self._telling = Telling(asking(self._wanted))
 
     def take(self, tick: Tick) -> None:
         """Take a tick, in order."""
         self.events += sum(frame.height for name, frame in tick.rows.items() if name != "control")
-        for entity, rows in role_rows(tick, self._wanted).items():
+        told = self._telling.take(tick)
+        for entity, rows in with_told(role_rows(tick, self._wanted), told).items():
             self._rows.setdefault(entity, []).append(rows[np.argsort(rows["seq"], kind="stable")])
         for stream in ("payments", "telecoms", "accounts"):
             if (frame := tick.rows.get(stream)) is not None and frame.height:
@@ -81,7 +84,8 @@ class Past:
             return pl.DataFrame(schema={"event_id": pl.String})
         rows = {entity: joined(parts) for entity, parts in self._rows.items()}
         told = {entity: self._first(entity, rows[entity]) for entity in rows}
-        mine = np.flatnonzero(rows[self.detector.subject]["role"] != Role.PEEK)
+        role = rows[self.detector.subject]["role"]
+        mine = np.flatnonzero((role != Role.PEEK) & (role != Role.LABELLED))
         own = chosen(rows[self.detector.subject], mine)
         frame = told[self.detector.subject][mine].with_columns(pl.Series(_KEY, key_of(own)))
         frame = self._with_others(frame, rows, told)

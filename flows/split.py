@@ -6,7 +6,7 @@ and in the order of ticks, so nothing depends on interleaving or on the number o
 """
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -19,6 +19,7 @@ from features.rows import Entity, Role, Rows, chosen
 from flows.controls import fault
 from flows.errors import FlowError
 from flows.roles import role_rows
+from flows.telling import Telling, asking, with_told
 
 SUBJECT_SHARDS: Final = 4
 """Shards of the subject hop: only gated rows go there, so a few are enough."""
@@ -104,24 +105,28 @@ class _Memory(msgspec.Struct):
     second: list[int]
     subject: list[int]
     clock: int
+    told: dict[str, Any] = {}
+    """What waits to be found out about earlier events, where a feature asks for it."""
 
 
 @dataclass(slots=True)
 class Splitter:
-    """Splits ticks; remembers only which tick each shard had last, and the latest recorded time."""
+    """Splits ticks; remembers which tick each shard had last, the latest recorded time, and what is to be told."""
 
     shards: int
     reach: Reach
     memory: _Memory = field(init=False)
+    telling: Telling = field(init=False)
 
     def __post_init__(self) -> None:
         if self.shards & (self.shards - 1) or not 0 < self.shards <= 256:
             raise FlowError(f"{self.shards} shards: choose a power of two up to 256")
         self.memory = _Memory([-1] * self.shards, [-1] * SUBJECT_SHARDS, -(2**62))
+        self.telling = Telling(asking(self.reach.kept))
 
     def split(self, tick: Tick, read_at: float) -> Split:
         """Split one tick."""
-        rows = role_rows(tick, self.reach.kept)
+        rows = with_told(role_rows(tick, self.reach.kept), self.telling.take(tick))
         shares: dict[int, dict[Entity, Rows]] = {}
         counts = np.zeros(self.shards, dtype=np.int64)
         for entity, unordered in rows.items():
@@ -166,7 +171,7 @@ class Splitter:
         mask = np.uint64(self.shards - 1)
         counts = np.zeros(self.shards, dtype=np.int64)
         if entity in self.reach.scored:
-            own = rows["role"] != Role.PEEK
+            own = (rows["role"] != Role.PEEK) & (rows["role"] != Role.LABELLED)
             counts += np.bincount((rows["own_lo"][own] & mask).astype(np.int64), minlength=self.shards)
         if entity not in self.reach.told:
             return counts
@@ -205,7 +210,10 @@ class Splitter:
 
     def snapshot(self) -> bytes:
         """What it remembers, as data."""
-        return msgspec.msgpack.encode(self.memory)
+        self.memory.told = self.telling.state()
+        kept = msgspec.msgpack.encode(self.memory)
+        self.memory.told = {}
+        return kept
 
     def restore(self, snapshot: bytes) -> None:
         """Take up what it remembered."""
@@ -215,6 +223,8 @@ class Splitter:
                 f"the recovery folder was made with {len(self.memory.second)} shards and the setting now says "
                 f"{self.shards}: set it back, or start with a new folder"
             )
+        self.telling.restore(self.memory.told)
+        self.memory.told = {}
 
 
 def _rules(tick: Tick) -> tuple[Rule, ...]:
