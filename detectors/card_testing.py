@@ -38,7 +38,7 @@ class CardTesting(Detector):
         Signal("small_refused_24h", 2, 12, 1.8, log=True),
         Signal("small_cards_24h", 3, 20, 1.2, log=True),
         Signal("small_share", 0.1, 0.6, 0.6),
-        Signal("reported_share_28d", 0.0, 0.2, 0.0),  # says nothing until decisions or retraining say so
+        Signal("reported_share_28d", 0.0, 0.2, 0.4),  # little: reports are of what was bought with cards
     )
     intercept = -4.6
     threshold = 0.5
