@@ -1,7 +1,7 @@
 """The command `linewatch`: puts the commands together and turns errors into a sentence and an exit status.
 
 Exit status: 0 it did what was asked, 1 it did not succeed (the reason is on standard error), 2 the command line was
-not understood.
+not understood, 3 it did what was asked and found something that somebody must look at (`fairness`).
 """
 
 import importlib.metadata
@@ -22,6 +22,7 @@ from console.commands import (
     demo,
     detectors,
     evaluate,
+    fairness,
     features,
     importing,
     models,
@@ -59,6 +60,7 @@ COMMANDS: Final[tuple[tuple[str, str, Callable[..., None], tuple[Example, ...]],
     ("detectors", LOOK_UP, detectors.detectors, detectors.EXAMPLES),
     ("features", LOOK_UP, features.features, features.EXAMPLES),
     ("models", LOOK_UP, models.models, models.EXAMPLES),
+    ("fairness", LOOK_UP, fairness.fairness, fairness.EXAMPLES),
     ("campuses", LOOK_UP, campuses.campuses, campuses.EXAMPLES),
     ("import", DATA, importing.import_, importing.EXAMPLES),
     ("simulate", DATA, simulate.simulate, simulate.EXAMPLES),

@@ -8,8 +8,10 @@ from collections.abc import Iterable
 from typing import Final
 
 import msgspec
+import polars as pl
 
 from models.evaluating.intervals import Share, share_of
+from models.examples import ALERT, STRATUM
 
 LAWFUL: Final = ("age_band", "force", "area", "prepaid", "account_age")
 """Strata that the records say and that may be used to check a detector; protected characteristics beside age are
@@ -112,3 +114,25 @@ def alarms(by: str, found: tuple[Rates, ...], ratio: float = RATIO) -> tuple[Ala
                     )
                 )
     return tuple(told)
+
+
+def strata_in(examples: pl.DataFrame) -> tuple[str, ...]:
+    """The lawful strata that examples say."""
+    return tuple(name for name in LAWFUL if STRATUM + name in examples.columns)
+
+
+def seen_of(examples: pl.DataFrame, known: pl.DataFrame, by: str) -> list[Seen]:
+    """The subjects of examples as fairness looks at them; `known` are those of the examples that labels speak of.
+
+    A subject is alerted when any of its rows is, confirmed when any is, and innocent when what is known says only that.
+    """
+    alerted = (pl.col("score") >= pl.col("threshold")) | (pl.col("kept_as") == ALERT)
+    subjects = examples.group_by("subject").agg(
+        alerted.any().alias("alerted"), pl.col(STRATUM + by).sort_by("seq").last().alias("stratum")
+    )
+    outcomes = known.group_by("subject").agg((pl.col("right") > 0).any().alias("confirmed"))
+    rows = subjects.join(outcomes, on="subject", how="left").sort("subject")
+    return [
+        Seen(stratum=stratum or "not said", alerted=alert, confirmed=confirmed)
+        for stratum, alert, confirmed in rows.select("stratum", "alerted", "confirmed").iter_rows()
+    ]

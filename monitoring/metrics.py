@@ -23,6 +23,9 @@ WORKERS: Final = CollectorRegistry()
 SUPERVISOR: Final = CollectorRegistry()
 """What only the supervising process counts."""
 
+OWNERS: Final = CollectorRegistry()
+"""What those who answer for models measure now and then: written to a file, not served."""
+
 LATENCY_BUCKETS: Final = (
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0,
 )  # fmt: skip
@@ -150,6 +153,26 @@ SUPERVISOR_PAUSED: Final = _gauge(
     "reason",
     over="livemax",
     registry=SUPERVISOR,
+)
+
+# What is measured now and then
+FAIRNESS_SHARE: Final = _gauge(
+    "fairness_share",
+    "Share of a stratum's subjects, by measure.",
+    "detector",
+    "by",
+    "stratum",
+    "measure",
+    over="max",
+    registry=OWNERS,
+)
+FAIRNESS_ALARMS: Final = _gauge(
+    "fairness_alarms",
+    "Strata that are worse off than all others, beyond chance.",
+    "detector",
+    "by",
+    over="max",
+    registry=OWNERS,
 )
 
 ALL: Final = tuple(_declared)

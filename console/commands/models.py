@@ -114,7 +114,7 @@ def models(
     elif action == "show":
         _show(_needed(registry), _asked(name), plots, json=json)
     elif action == "retrain":
-        span = _span(from_, to, as_of, horizon)
+        span = span_of(from_, to, as_of, horizon)
         _retrain(
             _needed(registry), folder, _asked(name), span, inputs, named(by), reason, twin=twin, json=json
         )
@@ -124,7 +124,7 @@ def models(
             folder,
             _asked(name),
             with_,
-            _span(from_, to, as_of, horizon),
+            span_of(from_, to, as_of, horizon),
             inputs,
             json=json,
         )
@@ -158,7 +158,8 @@ def _asked(name: str | None) -> str:
     return name
 
 
-def _span(from_: str | None, to: str | None, as_of: str | None, horizon: int | None) -> Any:
+def span_of(from_: str | None, to: str | None, as_of: str | None, horizon: int | None) -> Any:
+    """The period that options name, and up to when labels count."""
     from console.retraining import Span, moment
 
     if from_ is None or to is None:

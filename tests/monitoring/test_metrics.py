@@ -18,6 +18,7 @@ from monitoring.exposition import Exposition, what_it_waits_for
 
 UNITS = ("_seconds", "_bytes", "_total", "_info", "_entities")
 WITHOUT_UNIT = {"linewatch_ready", "linewatch_paused", "linewatch_supervisor_paused", "linewatch_epoch"}
+WITHOUT_UNIT |= {"linewatch_fairness_share", "linewatch_fairness_alarms"}
 
 
 @pytest.fixture
