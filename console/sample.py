@@ -1,4 +1,4 @@
-"""A small made-up week for `linewatch demo`: ordinary people, one mule account, one deal line.
+"""A small made-up week for `linewatch demo --story`: ordinary people, one mule account and its victims, one deal line.
 
 People have a past: the transfers of the four weeks before come first, so that payees are known and usual sums are
 usual. It exists so that the demo shows something on any machine without set-up. It is a story, not a test bed: nothing is
@@ -38,6 +38,10 @@ WAKING: Final = (1, 1, 1, 1, 1, 2, 4, 8, 10, 10, 10, 11, 12, 11, 10, 10, 11, 12,
 """How busy each hour of the day is, by taste."""
 
 MULE: Final = PEOPLE + 1
+VICTIMS: Final = tuple(range(3, 300, 12))
+"""Who pays for what does not exist: some of them twice, the next evening, when a fee is asked for."""
+AGAIN: Final = VICTIMS[:2]
+"""Those who pay twice."""
 ONWARD: Final = range(PEOPLE + 2, PEOPLE + 5)
 """Who the mule passes the money on to."""
 LANDLORDS: Final = range(PEOPLE + 10, PEOPLE + 40)
@@ -161,30 +165,34 @@ def _payment(rail: str, amount: int, payer: int | None, payee: int | None) -> Re
 def _mule(chance: random.Random) -> Iterator[tuple[datetime, Record]]:
     """A new account of a young person: on three evenings buyers of what does not exist pay in; within the hour it is gone.
 
-    To each buyer it is a purchase from somebody new, of a sum that is not unusual: only the account shows what it is.
+    To each buyer it is a large sum to somebody new, whose name the bank says is another: most of them are told of too,
+    as those whom to warn.
     """
-    buyers = iter(chance.sample(range(PEOPLE), 27))
-    known: set[int] = set()
+    turns = iter((*VICTIMS[:9], *VICTIMS[9:16], *AGAIN, *VICTIMS[16:]))
+    paid: set[tuple[int, int]] = set()
     for day in (2, 4, 5):
         at = FIRST_DAY + timedelta(days=day, hours=17)
         balance = 900
         for _ in range(9):
             at += timedelta(minutes=chance.uniform(6, 22))
-            amount = chance.choice((6_500, 9_000, 12_000, 15_000, 18_000))
+            amount, buyer = chance.choice((29_000, 45_000, 49_900, 60_000, 85_000)), next(turns)
             balance += amount
-            paid_in = _payment("fps", amount, next(buyers), MULE)
-            yield at, paid_in | {"payee_balance_minor": balance, "new_payee": True, "cop": "match"}
+            told: Record = {"payee_balance_minor": balance, "new_payee": (buyer, MULE) not in paid}
+            paid_in = _payment("fps", amount, buyer, MULE)
+            yield at, paid_in | told | {"cop": "no_match", "cop_overridden": True}
+            paid.add((buyer, MULE))
             moved = at + timedelta(minutes=chance.uniform(3, 5))
-            out = amount - chance.randint(100, 500)
+            out = amount - chance.randint(500, 2_500)
             balance -= out
             if chance.random() < 0.3:
-                cash: Record = _payment("cash_withdrawal", out // 1_000 * 1_000, MULE, None)
+                notes = min(out, 50_000) // 1_000 * 1_000
+                cash: Record = _payment("cash_withdrawal", notes, MULE, None)
                 yield moved, cash | {"channel": "atm", "payer_balance_minor": balance}
             else:
                 payee = chance.choice(ONWARD)
                 onward = _payment("fps", out, MULE, payee)
-                yield moved, onward | {"payer_balance_minor": balance, "new_payee": payee not in known}
-                known.add(payee)
+                yield moved, onward | {"payer_balance_minor": balance, "new_payee": (MULE, payee) not in paid}
+                paid.add((MULE, payee))
 
 
 # ------------------------------------------------------------------------------------------------------------ telecoms

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +14,8 @@ from alerts.store import AlertStore
 from console import sample
 from console.errors import ConsoleError
 from console.rooms import room
+from events.tokens import token_for
+from flows.settings import Settings, key_ring
 
 LINEWATCH = Path(sys.executable).parent / "linewatch"
 PATIENCE_S = 600
@@ -79,30 +80,49 @@ MULE = f"account:{sample.account(sample.MULE)}"
 LINE = f"number:{sample.LINE_NUMBER}"
 
 
-def test_the_demo_finds_the_mule_and_the_line_and_nobody_else(demo: tuple[Path, str], tmp_path: Path) -> None:
-    folder = shutil.copytree(
-        demo[0], tmp_path / "demo"
-    )  # what is looked up here is in no other test's audit trail
-    mule, line = (token_of(folder, identifier, "who is it") for identifier in (MULE, LINE))
+FOUND = {MULE: ["mule_account", "mule_network"], LINE: ["deal_line"]}
+
+
+def names_in(folder: Path, identifiers: list[str]) -> dict[str, str]:
+    """Identifiers by how alerts of the demo name them; nothing is looked up, so nothing is audited."""
+    keys = key_ring(Settings(data=folder / "linewatch-data"))
+    return {
+        token_for(keys, kind, value)[0]: whole
+        for whole in identifiers
+        for kind, _, value in [whole.partition(":")]
+    }
+
+
+def test_the_demo_finds_the_mule_its_victims_and_the_line_and_nobody_else(demo: tuple[Path, str]) -> None:
+    folder, _ = demo
+    victims = [f"account:{sample.account(person)}" for person in sample.VICTIMS]
+    again = [f"account:{sample.account(person)}" for person in sample.AGAIN]
+    names = names_in(folder, [MULE, LINE, *victims])
     found: dict[str, list[str]] = {}
     for alert in alerts_of(folder):
-        found.setdefault(subject_of(alert), []).append(alert["detector"])
-    assert set(found) == {mule, line}
-    assert sorted(found[mule]) == ["mule_account", "mule_network"]
-    assert found[line] == ["deal_line"]
+        found.setdefault(names.get(subject_of(alert), "somebody else"), []).append(alert["detector"])
+    told = {victim: ["app_scam", "app_series"] if victim in again else ["app_scam"] for victim in victims}
+    assert {who: sorted(detectors) for who, detectors in found.items()} == told | FOUND
 
 
-@pytest.mark.parametrize(("identifier", "detector"), [(MULE, "mule_account"), (LINE, "deal_line")])
-def test_a_known_identifier_leads_to_its_alert_and_the_look_up_is_audited(
-    demo: tuple[Path, str], identifier: str, detector: str
+@pytest.mark.parametrize("identifier", [MULE, LINE])
+def test_a_known_identifier_leads_to_its_alerts_and_the_look_up_is_audited(
+    demo: tuple[Path, str], identifier: str
 ) -> None:
     folder, _ = demo
+    detector = FOUND[identifier][0]
     token = token_of(folder, identifier, f"case about {detector}")
     assert re.fullmatch(r"[a-z]+:k1-[0-9a-f]{32}", token)
     lines = linewatch(folder, "alerts", "--about", token, "--json").stdout.splitlines()
     about = [json.loads(line) for line in lines]
-    assert detector in [each["detector"] for each in about]
-    assert about == [each for each in alerts_of(folder) if subject_of(each) == token]
+    assert sorted(each["detector"] for each in about if subject_of(each) == token) == FOUND[identifier]
+    # and to those that hold it beside the one they are about: whoever the mule was paid by
+    beside = [each for each in about if subject_of(each) != token]
+    assert beside == [each for each in alerts_of(folder) if each in beside]
+    assert {each["detector"] for each in beside} == (
+        {"app_scam", "app_series"} if identifier == MULE else set()
+    )
+    assert len(beside) == (len(sample.VICTIMS) + len(sample.AGAIN) if identifier == MULE else 0)
     trail = AlertStore(f"sqlite:///{folder / 'linewatch-data' / 'alerts.sqlite'}").audit_trail(token)
     assert [(row.op, row.actor, row.why) for row in trail] == [
         ("CONSULT", "DC 1234", f"case about {detector}")
