@@ -196,6 +196,33 @@ def _money(result: Result) -> None:
                 for row in money.values
             ),
         )
+    if money.whole_calls:
+        _section(
+            "Payment fraud when calls are told as they begin, and when only once they are over (median minutes)",
+            (
+                "type",
+                "cases",
+                "found",
+                "over",
+                "before the last payment",
+                "over",
+                "median",
+                "over",
+                "saved",
+                "over",
+            ),
+            (
+                (
+                    spoken(row.typology),
+                    row.cases,
+                    *(_percent(each.found.share or 0.0) for each in (row, over)),
+                    *(_percent(each.before_last.share or 0.0) for each in (row, over)),
+                    *(_minutes(each.hours.median) for each in (row, over)),
+                    *("-" if each.saved is None else _percent(each.saved) for each in (row, over)),
+                )
+                for row, over in zip(money.values, money.whole_calls, strict=True)
+            ),
+        )
     if money.mules is not None:
         _section(
             "Mule accounts, each by itself",
@@ -283,6 +310,11 @@ def times(of: Times) -> tuple[str, str]:
     if of.median is None:
         return "-", "-"
     return hours(of.median), f"{hours(of.lower_quartile)} to {hours(of.upper_quartile)}"
+
+
+def _minutes(value: float | None) -> str:
+    """Hours as minutes."""
+    return "-" if value is None else f"{60 * value:.1f}"
 
 
 def hours(value: float | None) -> str:

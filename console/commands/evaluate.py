@@ -11,7 +11,7 @@ from console.errors import ConsoleError
 from console.options import PLACES_PANEL, Data, Json, Store
 from console.output import aside, hint, say_json
 from console.settings import settings
-from console.store import open_store, use_data
+from console.store import FILE, open_store, use_data
 from console.teaching import Example
 
 if TYPE_CHECKING:
@@ -27,6 +27,10 @@ EXAMPLES: Final = (
     Example(
         "linewatch evaluate --truth world/truth --quiet quiet-report/result.json",
         "precision at the published prevalence, with the false alarms of a quiet world",
+    ),
+    Example(
+        "linewatch evaluate --truth world/truth --data world-run --whole-calls whole-run",
+        "how much sooner records of calls as they begin make payment fraud known",
     ),
     Example("linewatch evaluate --truth world/truth --json", "everything for a program"),
 )
@@ -82,6 +86,14 @@ def evaluate(
         Path | None,
         typer.Option(metavar="FILE", help="The result.json of a quiet world, whose false alarms to go by."),
     ] = None,
+    whole_calls: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="The data folder of a run over the same world less its records of calls as they begin (phase start), "
+            "to tell how much sooner those make payment fraud known.",
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Write result.json and plots here.", rich_help_panel=PLACES_PANEL),
@@ -114,7 +126,9 @@ def evaluate(
         grace_hours=grace,
         capacity=capacity,
         quiet=_quiet(quiet),
-        money=_money(truth / TRUTH if truth.is_dir() else truth, payments, raised, grace, world.closes),
+        money=_money(
+            truth / TRUTH if truth.is_dir() else truth, payments, raised, grace, world.closes, whole_calls
+        ),
     )
     if out is not None:
         _write(out, evaluation.to_json(result))
@@ -151,24 +165,31 @@ def _world(path: Path, people: int | None, days: float | None, start: datetime |
     return World(people=people, days=days, start=day)
 
 
-def _keys() -> "KeyRing":
+def _keys(data: Path | None = None) -> "KeyRing":
     """The keys under which the run made its tokens; another key would find nothing, so none is made here."""
     from flows.settings import KEY_FILE, key_ring
 
     said = settings()
-    if said.token_key is None and not (said.data / KEY_FILE).exists():
+    folder = data or said.data
+    if said.token_key is None and not (folder / KEY_FILE).exists():
         raise ConsoleError(
-            f"There is no token key in {said.data}, so nobody in truth can be recognised in an alert. "
+            f"There is no token key in {folder}, so nobody in truth can be recognised in an alert. "
             "Name the data folder of the run that made the alerts with --data."
         )
-    return key_ring(said)
+    return key_ring(said, folder)
 
 
 def _money(
-    truth: Path, payments: Path | None, raised: "list[Raised]", grace: float, closes: int | None
+    truth: Path,
+    payments: Path | None,
+    raised: "list[Raised]",
+    grace: float,
+    closes: int | None,
+    whole_calls: Path | None,
 ) -> "Money | None":
     """What the alerts were worth in money, when the payments of the world are at hand."""
     import polars as pl
+    from msgspec.structs import replace
 
     from models.evaluation import measure_money, read_written
 
@@ -187,13 +208,26 @@ def _money(
     )
     with truth.open("rb") as lines:
         rows = read_written(lines)
-    return measure_money(rows, frame, raised, _keys(), int(grace * 3_600_000_000), closes)
+    span = int(grace * 3_600_000_000)
+    worth = measure_money(rows, frame, raised, _keys(), span, closes)
+    if whole_calls is None:
+        return worth
+    other = measure_money(rows, frame, _from_folder(whole_calls), _keys(whole_calls), span, closes)
+    return replace(worth, whole_calls=other.values)
 
 
 def _from_store(store: str | None, data: Path | None) -> "list[Raised]":
     from models.evaluation import raised_of
 
     with open_store(store, data) as desk:
+        return [raised_of(alert) for alert in desk.alerts()]
+
+
+def _from_folder(data: Path) -> "list[Raised]":
+    """The alerts of another run."""
+    from models.evaluation import raised_of
+
+    with open_store(f"sqlite:///{data / FILE}", None) as desk:
         return [raised_of(alert) for alert in desk.alerts()]
 
 

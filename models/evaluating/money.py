@@ -62,6 +62,8 @@ class Money(msgspec.Struct, frozen=True, kw_only=True):
     """What the alerts were worth in money."""
 
     values: tuple[OfValue, ...] = ()
+    whole_calls: tuple[OfValue, ...] = ()
+    """The same by the alerts of another run, which was told of calls only when they were over."""
     mules: OfMules | None = None
 
 

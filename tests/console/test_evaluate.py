@@ -137,6 +137,33 @@ def test_a_quiet_worlds_result_is_taken_up(run: Any, world: Path, stored: str, t
     assert lines["precision"] == 0.0
 
 
+def test_a_run_told_of_calls_only_when_they_are_over_stands_beside(
+    run: Any, world: Path, alerts: tuple[Alert, ...], stored: str, tmp_path: Path
+) -> None:
+    began = alerts[0].raised_ts - 10 * 60_000_000
+    case = {"kind": "app_case", "id": "app-1", "typology": "app_ceo", "accounts": [ACCOUNT, "00000087654321"],
+            "from": when_text(began), "to": when_text(began + DAY),
+            "note": json.dumps({"victim_account": "00000087654321", "payees": [ACCOUNT]})}  # fmt: skip
+    with (world / "truth.ndjson").open("a") as truth:
+        truth.write(json.dumps(case) + "\n")
+    paid = {"event_id": "p1", "payer_account": "00000087654321", "payee_account": ACCOUNT, "amount_minor": 90_000,
+            "status": "accepted", "ts": when_text(began), "recorded_ts": when_text(began)}  # fmt: skip
+    (world.parent / "payments.ndjson").write_text(json.dumps(paid) + "\n")
+    later = msgspec.structs.replace(alerts[0], raised_ts=alerts[0].raised_ts + 20 * 60_000_000)
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    store = AlertStore(f"sqlite:///{whole / 'alerts.sqlite'}")
+    store.migrate()
+    store.write((later,), tick=1)
+    store.close()
+    asked = ("evaluate", "--truth", str(world), "--store", stored, "--whole-calls", str(whole))
+    money = json.loads(run(*asked, "--json").out)["money"]
+    assert [row["typology"] for row in money["values"]] == ["app_ceo"]
+    hours = [money[run_][0]["hours"]["median"] for run_ in ("values", "whole_calls")]
+    assert [round(60 * each) for each in hours] == [10, 30]
+    assert "app ceo\t1\t100 %\t100 %\t0 %\t0 %\t10.0\t30.0" in run(*asked).out
+
+
 def test_without_matplotlib_the_numbers_are_written_and_it_says_what_to_install(
     run: Any, world: Path, stored: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
