@@ -25,30 +25,34 @@ class MuleAccount(Detector):
 
     id = "mule_account"
     title = "Money from strangers, passed straight on"
-    version = 2
+    version = 3
     status = "experimental"
     threat = "fraud"
     typology = "mule"
     stream = "payments"
     subject = Entity.ACCOUNT
     four_p = "pursue"
-    gate = pl.col("passed_on_count_7d") >= 1
-    signals = (
-        Signal("passed_on_share_24h", 0.3, 0.9, 2.6),
-        Signal("dwell_7d", 3_000, 300, 2.6),
-        Signal("account_age", 365, 20, 2.0),
-        Signal("new_payees_24h", 0, 2, 1.9, log=True),
-        Signal("from_strangers_24h", 5_000, 200_000, 1.8, log=True),
-        Signal("passed_on_count_7d", 1, 6, 1.5, log=True),
-        Signal("first_payments_7d", 0, 3, 1.4, log=True),
-        Signal("to_new_payees_24h", 5_000, 100_000, 1.4, log=True),
-        Signal("misnamed_7d", 0, 1, 1.3),
-        Signal("to_mule_like_7d", 0, 100_000, 1.2, log=True),
-        Signal("misnamed_24h", 0, 1, 1.1),
-        Signal("holder_age", 5, 3, 1.1),
-        Signal("unusual_for_payers_7d", 0, 3, 0.8, log=True),
+    gate = (pl.col("passed_on_count_7d") >= 1) | (
+        (pl.col("first_payments_7d") >= 1)
+        & ((pl.col("from_passers_7d") >= 1) | (pl.col("misnamed_7d") >= 1) | (pl.col("account_age") <= 60))
     )
-    intercept = -9.5
+    signals = (
+        Signal("account_age", 365, 20, 2.5),
+        Signal("passed_on_share_24h", 0.3, 0.9, 2.3),
+        Signal("first_payments_7d", 0, 3, 2.2, log=True),
+        Signal("from_passers_7d", 0, 3, 2.1, log=True),  # further rows are paid by those who pass money on
+        Signal("dwell_7d", 3_000, 300, 2.0),
+        Signal("new_payees_24h", 0, 2, 2.0, log=True),
+        Signal("misnamed_7d", 0, 1, 1.9),
+        Signal("to_new_payees_24h", 5_000, 100_000, 1.8, log=True),
+        Signal("holder_age", 5, 3, 1.8),
+        Signal("from_strangers_24h", 5_000, 200_000, 1.7, log=True),
+        Signal("to_mule_like_7d", 0, 100_000, 1.1, log=True),
+        Signal("misnamed_24h", 0, 1, 1.1),
+        Signal("passed_on_count_7d", 1, 6, 1.0, log=True),
+        Signal("unusual_for_payers_7d", 0, 3, 0.6, log=True),
+    )
+    intercept = -8.7
     threshold = 0.5
     bands = (0.6, 0.8, 0.93)
     budget = 2.0
@@ -68,11 +72,15 @@ class MuleAccount(Detector):
     place = "home_force"
     active = "payers_force"
     quiet_hours = 72
-    misses = "Mules who wait longer than an hour, cash-only mules, and money moved inside one bank that does not report."
+    misses = (
+        "Mules with an old account, paid under its right name, who wait longer than an hour; cash-only mules; money moved "
+        "inside one bank that does not report."
+    )
     innocent = (
         "A treasurer or organiser who collects from a group and pays one bill.",
         "A marketplace seller or gig worker who moves takings to savings or cash at once.",
         "Someone moving house: a deposit in, several new payees out.",
+        "A young person with a first account whom friends pay for the first time, some with the nickname as its name.",
     )
     runbook = (
         "Look at who paid in during the last 24 hours: do any of them know the holder, and has any reported a fraud?",
@@ -88,6 +96,11 @@ class MuleAccount(Detector):
                 "strangers pay in, all of it leaves in minutes",
                 _mule(),
                 alerts_about=("account:00-00-11 00000001",),
+            ),
+            Story(
+                "the second row of mules keeps what the first passes on until the next day",
+                _second_row(),
+                alerts_about=_ROWS,
             ),
             Story("a treasurer collects for a trip and pays the coach a week later", _treasurer()),
             Story("salary in, rent out the same day", _salary()),
@@ -124,6 +137,28 @@ def _mule() -> list[tuple[str, dict[str, Any]]]:
         events.append(_payment(10 * v, at, f"00-00-20 0000000{v}", mule, 900.0 + 50 * v, **opened))
         out = at + timedelta(minutes=8)
         events.append(_payment(10 * v + 1, out, mule, f"00-00-40 0000000{v}", 890.0 + 50 * v))
+    return events
+
+
+_FIRST_ROW = tuple(f"00-00-12 0000000{k}" for k in range(3))
+_ROWS = tuple(f"account:{name}" for name in (*_FIRST_ROW, "00-00-13 00000001"))
+
+
+def _second_row() -> list[tuple[str, dict[str, Any]]]:
+    """Three mules pass on to a fourth, who sits on it overnight: there only who pays it, and as whom, is telling."""
+    slow, events = "00-00-13 00000001", []
+    new = {"new_payee": True}
+    for k, mule in enumerate(_FIRST_ROW):
+        at = _START + timedelta(minutes=50 * k)
+        known = {"payee_opened": "2014-05-01"}
+        events.append(_payment(10 * k, at, f"00-00-23 0000000{k}", mule, 600.0 + 70 * k, **known))
+        young = {"payee_opened": "2026-02-05", "payee_age_band": "18-20", "payer_opened": "2014-05-01"}
+        onward = at + timedelta(minutes=11)
+        events.append(
+            _payment(10 * k + 1, onward, mule, slow, 570.0 + 70 * k, cop="no_match", **new, **young)
+        )
+    gone = _START + timedelta(hours=23)
+    events.append(_payment(90, gone, slow, "00-00-43 00000001", 1_850.0, **new))
     return events
 
 

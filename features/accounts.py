@@ -159,6 +159,20 @@ unusual_for_payers_7d = unusual_for_payer.count(
     every="1d",
     words="receipts far above their payer's usual, in a week",
 )
+from_passers = account.events(
+    "from_passers",
+    words="money from accounts that themselves pass money on",
+    roles=[Role.PAYEE],
+    kinds=TRANSFERS,
+    statuses=_TAKEN,
+    when=Condition(of_other(passed_on_count_7d), at_least=1.0),
+)
+from_passers_7d = from_passers.count(
+    "from_passers_7d",
+    within="7d",
+    every="1d",
+    words="payments in a week from accounts that pass money on within the hour",
+)
 received_knowing = account.events(
     "received_knowing",
     words="money received, knowing the payer",
