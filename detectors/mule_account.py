@@ -40,7 +40,7 @@ class MuleAccount(Detector):
         Signal("account_age", 365, 20, 2.5),
         Signal("passed_on_share_24h", 0.3, 0.9, 2.3),
         Signal("first_payments_7d", 0, 3, 2.2, log=True),
-        Signal("from_passers_7d", 0, 3, 2.1, log=True),  # further rows are paid by those who pass money on
+        Signal("from_passers_share_7d", 0.1, 0.6, 2.1),  # further rows are paid by those who pass money on
         Signal("dwell_7d", 3_000, 300, 2.0),
         Signal("new_payees_24h", 0, 2, 2.0, log=True),
         Signal("misnamed_7d", 0, 1, 1.9),
@@ -48,17 +48,18 @@ class MuleAccount(Detector):
         Signal("holder_age", 5, 3, 1.8),
         Signal("from_strangers_24h", 5_000, 200_000, 1.7, log=True),
         Signal("to_mule_like_7d", 0, 100_000, 1.1, log=True),
-        Signal("misnamed_24h", 0, 1, 1.1),
+        Signal("misnamed_24h", 0, 1, 0.8),
         Signal("passed_on_count_7d", 1, 6, 1.0, log=True),
         Signal("unusual_for_payers_7d", 0, 3, 0.6, log=True),
     )
-    intercept = -8.7
+    intercept = -9.4
     threshold = 0.5
     bands = (0.6, 0.8, 0.93)
     budget = 2.0
     harm: ClassVar[dict[str, int]] = {"financial": 3, "psychological": 1}
     facts = (
         "senders_7d",
+        "from_passers_7d",
         "strangers_24h",
         "passed_on_24h",
         "street_share_7d",
@@ -150,9 +151,9 @@ def _second_row() -> list[tuple[str, dict[str, Any]]]:
     new = {"new_payee": True}
     for k, mule in enumerate(_FIRST_ROW):
         at = _START + timedelta(minutes=50 * k)
-        known = {"payee_opened": "2014-05-01"}
+        known = {"payee_opened": "2026-01-20"}
         events.append(_payment(10 * k, at, f"00-00-23 0000000{k}", mule, 600.0 + 70 * k, **known))
-        young = {"payee_opened": "2026-02-05", "payee_age_band": "18-20", "payer_opened": "2014-05-01"}
+        young = {"payee_opened": "2026-02-05", "payee_age_band": "18-20"}
         onward = at + timedelta(minutes=11)
         events.append(
             _payment(10 * k + 1, onward, mule, slow, 570.0 + 70 * k, cop="no_match", **new, **young)

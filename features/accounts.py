@@ -173,6 +173,12 @@ from_passers_7d = from_passers.count(
     every="1d",
     words="payments in a week from accounts that pass money on within the hour",
 )
+from_passers_share_7d = account.ratio(
+    "from_passers_share_7d",
+    from_passers_7d,
+    received_count_7d,
+    words="share of the week's receipts that are from accounts that pass money on within the hour",
+)
 received_knowing = account.events(
     "received_knowing",
     words="money received, knowing the payer",

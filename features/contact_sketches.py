@@ -3,13 +3,19 @@
 A line that is closed, or given up for another number, keeps its customers: the list is what it is worth. So for every
 number that has behaved like a line its contacts are remembered, dated, for thirteen months: all of them while they are
 few, then the 256 whose tokens are smallest (a bottom-k sketch: tokens are keyed digests, so this is a fair sample).
-What a new number shares with an older line is told as the overlap coefficient, shared over the smaller of the two.
+What a new number shares with an older line is told as the overlap coefficient, shared over the smaller of the two, and
+as the share of its own contacts. In the latter a contact who knows many lines counts the less: everybody's customer says
+little of whose list it is. Which older line it is, if any, is the one that has most of them; how far it is ahead of the
+next that is another line (not one more number of the same list) is told too.
+
+A line is rung: only those are older lines whose contacts came to them by themselves. Who texts thousands that never
+answer has no customers.
 
 Edges for this family are a line-like number's own calls and texts with mobiles, and watch rows about numbers. An edge
 gate on `texted_10m` or `callers_24h`, say, decides from when on a number is line-like.
 """
 
-from bisect import insort
+from bisect import bisect_left, insort
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, ClassVar, Final
@@ -18,7 +24,7 @@ import numpy as np
 
 from features.declare import duration
 from features.network import Carried, Named, Network, NetworkState, Told, declare
-from features.rows import Flag, Kind, Rows
+from features.rows import Flag, Kind, Role, Rows
 
 KEPT: Final = 256
 """Contacts of a line that are kept; beyond, the smallest tokens stand for all (standard error of a share: 3 %)."""
@@ -33,6 +39,8 @@ HUB: Final = 64
 """A contact of more lines than this says nothing of which line it is."""
 ALIKE: Final = 0.4
 """From this overlap on a line counts as alike."""
+CAME: Final = 0.05
+"""A line is one to which at least this share of its contacts came by themselves, with a call or a text."""
 
 _FULL: Final = 1 << 64
 _WATCHED_LINE: Final = int(Flag.WATCHED_LINE)
@@ -57,14 +65,22 @@ declare(
         ("after", "time from the older line's last sign to this number's first", "hours", ""),
         ("known_for", "time since the number began to behave like a line", "days", ""),
         ("alike", "older lines with which it shares two in five contacts or more", "", ""),
+        (
+            "of_mine",
+            "share of its contacts that the older line had (who knows many lines counts less)",
+            "share",
+            "",
+        ),
+        ("ahead", "by how much that share is above that of the next other line", "share", ""),
+        ("came", "share of its contacts that have called or texted it themselves", "share", ""),
     ],
 )
-_COLUMNS: Final = 10
+_COLUMNS: Final = 13
 
 
 @dataclass(frozen=True)
 class ContactSketches(Network):
-    """The declaration: `contacts.overlap`, `.shared`, `.mine`, `.theirs`, `.silence`, `.retired`, `.closed`, `.after`, `.known_for`, `.alike`.
+    """The declaration: `contacts.overlap`, `.shared`, `.mine`, `.theirs`, `.silence`, `.retired`, `.closed`, `.after`, `.known_for`, `.alike`, `.of_mine`, `.ahead`, `.came`.
 
     The older line is a related subject of the row once the overlap is `related_from`.
     """
@@ -93,6 +109,7 @@ class _Line:
     contacts: dict[int, int] = field(default_factory=dict)  # a contact's token half, and when last
     ordered: list[int] = field(default_factory=list)  # the same, ascending
     more: bool = False  # some were left out
+    came: set[int] = field(default_factory=set)  # contacts who called or texted it
 
     @property
     def bound(self) -> int:
@@ -104,6 +121,11 @@ class _Line:
         """How many contacts it has had; estimated from the sample when some were left out."""
         kept = len(self.ordered)
         return (kept - 1) * _FULL / (self.bound - 1) if self.more else float(kept)
+
+    @property
+    def came_share(self) -> float:
+        """The share of its contacts that came by themselves."""
+        return len(self.came) / len(self.ordered) if self.ordered else 0.0
 
 
 class ContactState:
@@ -123,8 +145,8 @@ class ContactState:
         """Take edges in the one order; gives what each shares with an older line."""
         values = np.full((len(rows), _COLUMNS), np.nan)
         related: dict[int, tuple[Named, ...]] = {}
-        names = ("own_hi", "own_lo", "other_hi", "other_lo", "ts", "kind", "flags")
-        for i, (hi, lo, other_hi, other_lo, ts, kind, flags) in enumerate(
+        names = ("own_hi", "own_lo", "other_hi", "other_lo", "ts", "kind", "flags", "role")
+        for i, (hi, lo, other_hi, other_lo, ts, kind, flags, role) in enumerate(
             zip(*(rows[name].tolist() for name in names), strict=True)
         ):
             self._advance(ts)
@@ -135,12 +157,13 @@ class ContactState:
             line = self._line(hi, lo, ts)
             line.last = max(line.last, ts)
             if kind in _SPEECH and (other_hi or other_lo):
-                self._add(line, other_lo, ts)
+                self._add(line, other_lo, ts, came=role == Role.IN)
             if ts - line.first <= NEW_US:
                 found = self._compare(line, ts, values[i])
                 if found is not None and values[i, 0] >= self.related_from:
                     related[i] = (("number", found.hi, found.lo),)
             values[i, 2], values[i, 8] = line.size, (ts - line.first) / (24 * _HOUR_US)
+            values[i, 12] = line.came_share
         return Told(values, related)
 
     def _advance(self, ts: int) -> None:
@@ -155,12 +178,14 @@ class ContactState:
             line = self.lines[hi, lo] = _Line(hi, lo, ts, ts)
         return line
 
-    def _add(self, line: _Line, contact: int, ts: int) -> None:
+    def _add(self, line: _Line, contact: int, ts: int, *, came: bool) -> None:
         before = line.contacts.get(contact)
+        if before is None and contact >= line.bound:
+            return
+        if came:
+            line.came.add(contact)
         if before is not None:
             line.contacts[contact] = max(before, ts)
-            return
-        if contact >= line.bound:
             return
         line.contacts[contact] = ts
         insort(line.ordered, contact)
@@ -172,6 +197,7 @@ class ContactState:
 
     def _drop(self, line: _Line, contact: int) -> None:
         del line.contacts[contact]
+        line.came.discard(contact)
         line.ordered.remove(contact)
         sharing = self.with_contact[contact]
         sharing.discard((line.hi, line.lo))
@@ -192,34 +218,55 @@ class ContactState:
     # ------------------------------------------------------------------------------------------------------- comparing
 
     def _compare(self, line: _Line, ts: int, out: "np.ndarray[Any, Any]") -> _Line | None:
-        """The older line with which most is shared, told into `out`."""
+        """The older line that has most of its contacts, told into `out`."""
         counts: dict[tuple[int, int], int] = {}
-        for contact in line.contacts:
+        weighed: dict[tuple[int, int], float] = {}
+        upto = [0.0]  # the weight of its contacts below each place
+        for contact in line.ordered:
             sharing = self.with_contact[contact]
-            if len(sharing) > HUB:
-                continue
-            for key in sharing:
+            weight = 1.0 / max(1, len(sharing) - 1) if len(sharing) <= HUB else 0.0
+            upto.append(upto[-1] + weight)
+            for key in sharing if weight else ():
                 counts[key] = counts.get(key, 0) + 1
-        best, alike = None, 0
+                weighed[key] = weighed.get(key, 0.0) + weight
+        ranked, alike = [], 0
         for key, count in counts.items():
             other = self.lines[key]
-            if other.first + OLDER_US > line.first:
+            if other.first + OLDER_US > line.first or not self._is_line(other):
                 continue
             overlap, shared = _overlap(line, other, count)
             alike += overlap >= ALIKE
-            rank = (overlap, shared, -other.first, key)
-            if best is None or rank > best[0]:
-                best = (rank, other)
-        if best is None:
-            out[0] = out[1] = out[9] = 0.0
+            whole = upto[bisect_left(line.ordered, min(line.bound, other.bound))]
+            of_mine = min(1.0, weighed[key] / whole) if whole else 0.0
+            ranked.append((of_mine, overlap, shared, other.first, key))
+        out[9] = alike
+        if not ranked:
+            out[0] = out[1] = out[10] = 0.0
             return None
-        (overlap, shared, _, _), other = best
+        ranked.sort(reverse=True)
+        of_mine, overlap, shared, _, key = ranked[0]
+        other = self.lines[key]
         silence = max(0, ts - other.last)
         closed = bool(other.closed) and other.closed <= ts
         out[0], out[1], out[3], out[4] = overlap, shared, other.size, silence / _HOUR_US
         out[5], out[6] = float(closed or silence >= SILENT_US), float(closed)
-        out[7], out[9] = (line.first - other.last) / _HOUR_US, alike
+        out[7] = (line.first - other.last) / _HOUR_US
+        out[10], out[11] = of_mine, of_mine - self._next(ranked)
         return other
+
+    def _is_line(self, line: _Line) -> bool:
+        """Whether its contacts came to it by themselves, or somebody who knows has said that it is a line."""
+        return bool(line.closed) or line.came_share >= CAME
+
+    def _next(self, ranked: list[tuple[float, float, float, int, tuple[int, int]]]) -> float:
+        """How much of its contacts the next line has that is another than the first: with a list of its own."""
+        first = self.lines[ranked[0][4]]
+        for of_mine, *_, key in ranked[1:]:
+            other = self.lines[key]
+            common = len(first.contacts.keys() & other.contacts.keys())
+            if _overlap(first, other, common)[0] < ALIKE:
+                return of_mine
+        return 0.0
 
     # --------------------------------------------------------------------------------------------------- state as data
 
@@ -244,6 +291,7 @@ class ContactState:
                     line.closed,
                     line.more,
                     sorted(line.contacts.items()),
+                    sorted(line.came),
                 ]
                 for _, line in sorted(self.lines.items())
             ],
@@ -253,9 +301,9 @@ class ContactState:
         """Take up dumped state."""
         self.now, self.pruned, self.cut = plain["now"], plain["pruned"], plain["cut"]
         self.lines, self.with_contact = {}, {}
-        for hi, lo, first, last, closed, more, contacts in plain["lines"]:
+        for hi, lo, first, last, closed, more, contacts, came in plain["lines"]:
             kept = {int(contact): int(ts) for contact, ts in contacts}
-            self.lines[hi, lo] = _Line(hi, lo, first, last, closed, kept, sorted(kept), more)
+            self.lines[hi, lo] = _Line(hi, lo, first, last, closed, kept, sorted(kept), more, set(came))
             for contact in kept:
                 self.with_contact.setdefault(contact, set()).add((hi, lo))
 
