@@ -27,7 +27,7 @@ class LineReemergence(NetworkDetector):
 
     id = "line_reemergence"
     title = "A new number reaching the customers of an older line"
-    version = 1
+    version = 2
     status = "experimental"
     threat = "county_lines"
     typology = "line_reemergence"
@@ -43,15 +43,20 @@ class LineReemergence(NetworkDetector):
         "data_7d", "sim_age", "home_force", "contacts_force", "seen_force",
     )  # fmt: skip
     network = (ContactSketches(related_from=0.4),)
-    gate = (pl.col("contacts.shared") >= 8) & (pl.col("contacts.overlap") >= 0.4)  # T12
+    gate = (  # which of two older lines it is must be plain, or nothing is said
+        (pl.col("contacts.shared") >= 9)
+        & (pl.col("contacts.overlap") >= 0.4)  # T12
+        & (pl.col("contacts.of_mine") >= 0.35)
+        & (pl.col("contacts.ahead") >= 0.1)
+    )
     signals = (
-        Signal(
-            "contacts.overlap", 0.55, 0.85, 4.5
-        ),  # T12: what two lines of one small town share by chance is less
+        # T12: what two lines of one small town share by chance is less
+        Signal("contacts.overlap", 0.55, 0.85, 2.6),
+        Signal("contacts.of_mine", 0.4, 0.8, 2.6),  # most of whom it is in contact with
+        Signal("contacts.ahead", 0.1, 0.4, 1.0),  # and with no other line's customers
         Signal("contacts.shared", 8, 20, 2.0, log=True),  # T12: 15 and more
-        Signal(
-            "contacts.after", -72, -12, 1.4
-        ),  # T13: the older one was still there two days ago at most, if at all
+        # T13: the older one was still there two days ago at most, if at all
+        Signal("contacts.after", -72, -12, 1.4),
         Signal("contacts.retired", 0, 1, 0.8),
         Signal("contacts.closed", 0, 1, 0.4),
         Signal("sim_age", 120, 10, 0.8, log=True),
@@ -59,7 +64,7 @@ class LineReemergence(NetworkDetector):
         Signal("call_length_7d", 90, 40, 0.6),  # T4
         Signal("bursts_24h", 0.5, 3, 0.6, log=True),  # T2
     )
-    intercept = -7.4
+    intercept = -8.1
     threshold = 0.5
     bands = (0.6, 0.8, 0.93)
     budget = 0.1
@@ -69,6 +74,7 @@ class LineReemergence(NetworkDetector):
         "contacts.theirs",
         "contacts.silence",
         "contacts.known_for",
+        "contacts.came",
         "texted_1h",
         "bursts_7d",
     )
@@ -77,8 +83,9 @@ class LineReemergence(NetworkDetector):
     seen = "seen_force"
     quiet_hours = 168
     misses = (
-        "Lines whose older number was never seen to behave like one, lines that come back with fewer than a quarter of "
-        "their customers, and lines that moved to a messenger."
+        "Lines whose older number was never seen to behave like one, lines that come back with fewer than two in five of "
+        "their customers or with mostly new ones, lists that two older lines have in common, and lines that moved to a "
+        "messenger."
     )
     innocent = (
         "A business that changed its number and tells its customers.",

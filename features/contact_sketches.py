@@ -39,6 +39,8 @@ HUB: Final = 64
 """A contact of more lines than this says nothing of which line it is."""
 ALIKE: Final = 0.4
 """From this overlap on a line counts as alike."""
+AGAIN_US: Final = duration("1h")
+"""How often a number is compared that has no new contact; until then nothing is told of older lines."""
 CAME: Final = 0.05
 """A line is one to which at least this share of its contacts came by themselves, with a call or a text."""
 
@@ -110,6 +112,7 @@ class _Line:
     ordered: list[int] = field(default_factory=list)  # the same, ascending
     more: bool = False  # some were left out
     came: set[int] = field(default_factory=set)  # contacts who called or texted it
+    compared: int = 0  # when it last was, with older lines
 
     @property
     def bound(self) -> int:
@@ -156,9 +159,12 @@ class ContactState:
                 continue
             line = self._line(hi, lo, ts)
             line.last = max(line.last, ts)
+            known = len(line.contacts)
             if kind in _SPEECH and (other_hi or other_lo):
                 self._add(line, other_lo, ts, came=role == Role.IN)
-            if ts - line.first <= NEW_US:
+            more = len(line.contacts) > known or ts - line.compared >= AGAIN_US
+            if more and ts - line.first <= NEW_US:
+                line.compared = ts
                 found = self._compare(line, ts, values[i])
                 if found is not None and values[i, 0] >= self.related_from:
                     related[i] = (("number", found.hi, found.lo),)
@@ -264,7 +270,7 @@ class ContactState:
         for of_mine, *_, key in ranked[1:]:
             other = self.lines[key]
             common = len(first.contacts.keys() & other.contacts.keys())
-            if _overlap(first, other, common)[0] < ALIKE:
+            if not common or _overlap(first, other, common)[0] < ALIKE:
                 return of_mine
         return 0.0
 
@@ -292,6 +298,7 @@ class ContactState:
                     line.more,
                     sorted(line.contacts.items()),
                     sorted(line.came),
+                    line.compared,
                 ]
                 for _, line in sorted(self.lines.items())
             ],
@@ -301,9 +308,11 @@ class ContactState:
         """Take up dumped state."""
         self.now, self.pruned, self.cut = plain["now"], plain["pruned"], plain["cut"]
         self.lines, self.with_contact = {}, {}
-        for hi, lo, first, last, closed, more, contacts, came in plain["lines"]:
+        for hi, lo, first, last, closed, more, contacts, came, compared in plain["lines"]:
             kept = {int(contact): int(ts) for contact, ts in contacts}
-            self.lines[hi, lo] = _Line(hi, lo, first, last, closed, kept, sorted(kept), more, set(came))
+            self.lines[hi, lo] = _Line(
+                hi, lo, first, last, closed, kept, sorted(kept), more, set(came), compared
+            )
             for contact in kept:
                 self.with_contact.setdefault(contact, set()).add((hi, lo))
 
