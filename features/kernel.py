@@ -65,7 +65,6 @@ from features.program import (
     V_UNTIL,
     V_VALUE,
     VALUE,
-    WINDOW,
     WINDOW_MAX,
     WINDOW_MIN,
 )
@@ -233,6 +232,18 @@ def _value(row, source, arg, x, i, state, s):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, inline="always")
+def _bucket(ts, every):  # type: ignore[no-untyped-def]
+    """The bucket an instant lies in; instants are after 1970, and division without a sign is quicker."""
+    return np.int64(np.uint64(ts) // np.uint64(every))
+
+
+@njit(cache=True, inline="always")
+def _place_of(b, buckets):  # type: ignore[no-untyped-def]
+    """Where in its ring a bucket is."""
+    return np.int64(np.uint64(b) % np.uint64(buckets))
+
+
+@njit(cache=True, inline="always")
 def _open_bucket(state, s, base, buckets, b, empty):  # type: ignore[no-untyped-def]
     """Move a ring on to bucket `b` and say whether `b` is still held."""
     head = np.int64(state[s, base])
@@ -243,8 +254,12 @@ def _open_bucket(state, s, base, buckets, b, empty):  # type: ignore[no-untyped-
         return True
     if b > head:
         first = max(head + 1, b - buckets + 1)
-        for k in range(first, b + 1):
-            state[s, base + 1 + k % buckets] = empty
+        at = _place_of(first, buckets)
+        for _ in range(first, b + 1):
+            state[s, base + 1 + at] = empty
+            at += 1
+            if at == buckets:
+                at = 0
         state[s, base] = b
         return True
     return b > head - buckets
@@ -259,7 +274,7 @@ def _window_sum(state, s, base, buckets, window, now):  # type: ignore[no-untype
     first = max(now - window + 1, head - buckets + 1)
     if first > head:
         return total
-    at = first % buckets
+    at = _place_of(first, buckets)
     for _ in range(first, min(head, now) + 1):
         total += state[s, base + 1 + at]
         at += 1
@@ -275,7 +290,7 @@ def _window_extreme(state, s, base, buckets, window, now, sign):  # type: ignore
     if head == 0:
         return np.nan
     for k in range(max(now - window + 1, head - buckets + 1), min(head, now) + 1):
-        best = max(best, sign * state[s, base + 1 + k % buckets])
+        best = max(best, sign * state[s, base + 1 + _place_of(k, buckets)])
     return sign * best if best > -np.inf else np.nan
 
 
@@ -350,7 +365,7 @@ def _logged(v, log):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, inline="always")
-def _ask_ahead(rows, slots, i, state, width, pairs, mask, relations):  # type: ignore[no-untyped-def]
+def _ask_ahead(rows, slots, i, state, width, pairs, mask, relations, parts):  # type: ignore[no-untyped-def]
     """Ask memory for the state of an entity, and the pairs, of rows that come soon."""
     ahead = i + _STATE_AHEAD
     if ahead < len(rows) and slots[ahead] >= 0:
@@ -359,7 +374,10 @@ def _ask_ahead(rows, slots, i, state, width, pairs, mask, relations):  # type: i
             fetch(state, base + line)
     ahead = i + _PAIRS_AHEAD
     if ahead < len(rows) and slots[ahead] >= 0:
-        for r in range(len(relations)):
+        possible = parts[rows[ahead].kind, rows[ahead].role]
+        for r in range(len(relations) if possible != 0 else 0):
+            if (possible >> np.uint64(relations[r].selection)) & np.uint64(1) == 0:
+                continue
             other = _pair_field(rows[ahead], relations[r].field)
             if other != 0:
                 at = _mix(slots[ahead], r, other) & mask
@@ -441,22 +459,28 @@ def advance(  # type: ignore[no-untyped-def]
     parts,
     relations,
     cells,
+    cell_parts,
     cell_bits,
-    reads_before,
-    reads_after,
+    reads,
+    peeks,
     everys,
     out,
 ):
-    """Take rows in order: what was known before, what changes, what is known now. Gives (pairs used, rows too late)."""
+    """Take rows in order: what was known before, what changes, what is known now. Gives (pairs used, rows too late).
+
+    `reads` are those of what was known before, of windows, and the rest; `peeks` the same for rows that only look.
+    """
     n_rel = len(relations)
     nows = np.empty(len(everys), dtype=np.int64)
+    buckets_of = np.empty(len(everys), dtype=np.int64)
+    words = cell_parts.shape[2]
     at_pair = np.empty(max(n_rel, 1), dtype=np.int64)
     old_last = np.empty(max(n_rel, 1), dtype=np.int64)
     late_rows = 0
     mask = np.uint64(len(pairs) - 1)
     width = state.shape[1] * 8
     for i in range(len(rows)):
-        _ask_ahead(rows, slots, i, state, width, pairs, mask, relations)
+        _ask_ahead(rows, slots, i, state, width, pairs, mask, relations, parts)
         row = rows[i]
         s = slots[i]
         if s < 0:  # looked at, but never seen
@@ -465,6 +489,10 @@ def advance(  # type: ignore[no-untyped-def]
         clock = max(np.int64(state[s, 0]), row.ts)
         bits = _chosen(row, selections, parts, x, i, state, s)
         late = False
+        reads_before, reads_windows, reads_rest = reads
+        if row.role == _PEEK:
+            reads_before, reads_windows, reads_rest = peeks
+            out[i, :] = np.nan
 
         for r in range(n_rel):
             at_pair[r] = -1
@@ -536,141 +564,153 @@ def advance(  # type: ignore[no-untyped-def]
                 value = (state[s, read.base + bin_] + 1.0) / (total + HOUR_BINS)
             out[i, read.column] = value
 
-        for j in range(len(cells) if bits != 0 else 0):
-            if (bits & cell_bits[j]) == 0:
-                continue
-            cell = cells[j]
-            code = cell.code
-            base = cell.base
-            if code == RING_SUM:
-                v = _value(row, cell.source, cell.arg, x, i, state, s)
-                if math.isnan(v):
+        if bits != 0:
+            for j in range(len(everys)):
+                buckets_of[j] = _bucket(row.ts, everys[j])
+        for word in range(words if bits != 0 else 0):
+            left = cell_parts[row.kind, row.role, word]
+            while left != 0:
+                j = lowest(left) + 64 * word
+                left &= left - np.uint64(1)
+                if (bits & cell_bits[j]) == 0:
                     continue
-                b = row.ts // cell.every
-                if _open_bucket(state, s, base, cell.buckets, b, 0.0):
-                    # by `number`: the value, how many there are, or their squares
-                    taken = v if cell.number == 0.0 else (1.0 if cell.number == 1.0 else v * v)
-                    state[s, base + 1 + b % cell.buckets] += taken
-                else:
-                    late = True
-            elif code == DISTINCT or code == RETURNING:
-                at = at_pair[cell.relation]
-                if at < 0:
-                    continue
-                before = old_last[cell.relation]
-                if before != _NEVER and row.ts <= before:
-                    continue
-                b = row.ts // cell.every
-                counted = before != _NEVER
-                counts = True
-                if code == RETURNING:
-                    counted = counted and pairs[at].returned == 1
-                    if before != _NEVER and row.ts - before >= cell.gap:
-                        pairs[at].returned = 1
-                    counts = pairs[at].returned == 1
-                if counts and _open_bucket(state, s, base, cell.buckets, b, 0.0):
-                    state[s, base + 1 + b % cell.buckets] += 1.0
-                elif counts:
-                    late = True
-                if counted:
-                    b_old = before // cell.every
-                    if b_old > np.int64(state[s, base]) - cell.buckets:
-                        state[s, base + 1 + b_old % cell.buckets] -= 1.0
-            elif code == LAST:
-                state[s, base] = max(state[s, base], np.float64(row.ts))
-            elif code == KNOWN:
-                v = _value(row, cell.source, cell.arg, x, i, state, s)
-                if not math.isnan(v) and np.float64(row.ts) >= state[s, base]:
-                    state[s, base] = row.ts
-                    state[s, base + 1] = v
-            elif code == PAST:
-                v = _logged(_value(row, cell.source, cell.arg, x, i, state, s), cell.log)
-                if math.isnan(v):
-                    continue
-                state[s, base] += 1.0
-                a = max(1.0 / state[s, base], cell.number)
-                state[s, base + 1] += a * (v - state[s, base + 1])
-                state[s, base + 2] += a * (v * v - state[s, base + 2])
-            elif code == HOURS:
-                state[s, base + ((row.ts // _HOUR_US) % 24) // (24 // HOUR_BINS)] += 1.0
-            elif code == PLACES:
-                v = _value(row, cell.source, cell.arg, x, i, state, s)
-                if not math.isnan(v):
-                    _take_place(state, s, base, v)
-            elif code == RING_MAX or code == RING_MIN:
-                v = _value(row, cell.source, cell.arg, x, i, state, s)
-                if math.isnan(v):
-                    continue
-                b = row.ts // cell.every
-                empty = -np.inf if code == RING_MAX else np.inf
-                if _open_bucket(state, s, base, cell.buckets, b, empty):
-                    k = base + 1 + b % cell.buckets
-                    state[s, k] = max(state[s, k], v) if code == RING_MAX else min(state[s, k], v)
-                else:
-                    late = True
-            elif code == REPLIES:
-                rel = relations[cell.relation]
-                other = _party(row, rel.field)
-                if other == 0:
-                    continue
-                at = find_pair(pairs, s, cell.relation, other)
-                if pairs[at].slot < 0 or pairs[at].last + rel.lifetime < clock:
-                    continue
-                asked = pairs[at].last
-                if asked != _NEVER and 0 <= row.ts - asked <= cell.gap and pairs[at].replied < asked:
-                    pairs[at].replied = row.ts
-                    b = row.ts // cell.every
+                cell = cells[j]
+                code = cell.code
+                base = cell.base
+                if code == RING_SUM:
+                    v = _value(row, cell.source, cell.arg, x, i, state, s)
+                    if math.isnan(v):
+                        continue
+                    b = buckets_of[cell.clock]
                     if _open_bucket(state, s, base, cell.buckets, b, 0.0):
-                        state[s, base + 1 + b % cell.buckets] += 1.0
+                        # by `number`: the value, how many there are, or their squares
+                        taken = v if cell.number == 0.0 else (1.0 if cell.number == 1.0 else v * v)
+                        state[s, base + 1 + _place_of(b, cell.buckets)] += taken
                     else:
                         late = True
-            elif code == BURSTS:
-                # layout: [last burst's time, head, buckets...]; the watched ring already holds this event
-                size = _window_sum(
-                    state, s, cell.watch, cell.watch_buckets, cell.watch_window, clock // cell.watch_every
-                )
-                ring = base + 1
-                if size >= cell.number:
-                    if row.ts - np.int64(state[s, base]) >= cell.gap:
-                        b = row.ts // cell.every
-                        if _open_bucket(state, s, ring, cell.buckets, b, 0.0):
-                            state[s, ring + 1 + b % cell.buckets] += 1.0
+                elif code == DISTINCT or code == RETURNING:
+                    at = at_pair[cell.relation]
+                    if at < 0:
+                        continue
+                    before = old_last[cell.relation]
+                    if before != _NEVER and row.ts <= before:
+                        continue
+                    b = buckets_of[cell.clock]
+                    counted = before != _NEVER
+                    counts = True
+                    if code == RETURNING:
+                        counted = counted and pairs[at].returned == 1
+                        if before != _NEVER and row.ts - before >= cell.gap:
+                            pairs[at].returned = 1
+                        counts = pairs[at].returned == 1
+                    if counts and _open_bucket(state, s, base, cell.buckets, b, 0.0):
+                        state[s, base + 1 + _place_of(b, cell.buckets)] += 1.0
+                    elif counts:
+                        late = True
+                    if counted:
+                        b_old = _bucket(before, cell.every)
+                        if b_old > np.int64(state[s, base]) - cell.buckets:
+                            state[s, base + 1 + _place_of(b_old, cell.buckets)] -= 1.0
+                elif code == LAST:
+                    state[s, base] = max(state[s, base], np.float64(row.ts))
+                elif code == KNOWN:
+                    v = _value(row, cell.source, cell.arg, x, i, state, s)
+                    if not math.isnan(v) and np.float64(row.ts) >= state[s, base]:
+                        state[s, base] = row.ts
+                        state[s, base + 1] = v
+                elif code == PAST:
+                    v = _logged(_value(row, cell.source, cell.arg, x, i, state, s), cell.log)
+                    if math.isnan(v):
+                        continue
+                    state[s, base] += 1.0
+                    a = max(1.0 / state[s, base], cell.number)
+                    state[s, base + 1] += a * (v - state[s, base + 1])
+                    state[s, base + 2] += a * (v * v - state[s, base + 2])
+                elif code == HOURS:
+                    state[s, base + ((row.ts // _HOUR_US) % 24) // (24 // HOUR_BINS)] += 1.0
+                elif code == PLACES:
+                    v = _value(row, cell.source, cell.arg, x, i, state, s)
+                    if not math.isnan(v):
+                        _take_place(state, s, base, v)
+                elif code == RING_MAX or code == RING_MIN:
+                    v = _value(row, cell.source, cell.arg, x, i, state, s)
+                    if math.isnan(v):
+                        continue
+                    b = buckets_of[cell.clock]
+                    empty = -np.inf if code == RING_MAX else np.inf
+                    if _open_bucket(state, s, base, cell.buckets, b, empty):
+                        k = base + 1 + _place_of(b, cell.buckets)
+                        state[s, k] = max(state[s, k], v) if code == RING_MAX else min(state[s, k], v)
+                    else:
+                        late = True
+                elif code == REPLIES:
+                    rel = relations[cell.relation]
+                    other = _party(row, rel.field)
+                    if other == 0:
+                        continue
+                    at = find_pair(pairs, s, cell.relation, other)
+                    if pairs[at].slot < 0 or pairs[at].last + rel.lifetime < clock:
+                        continue
+                    asked = pairs[at].last
+                    if asked != _NEVER and 0 <= row.ts - asked <= cell.gap and pairs[at].replied < asked:
+                        pairs[at].replied = row.ts
+                        b = buckets_of[cell.clock]
+                        if _open_bucket(state, s, base, cell.buckets, b, 0.0):
+                            state[s, base + 1 + _place_of(b, cell.buckets)] += 1.0
                         else:
                             late = True
-                    state[s, base] = max(state[s, base], np.float64(row.ts))
+                elif code == BURSTS:
+                    # layout: [last burst's time, head, buckets...]; the watched ring already holds this event
+                    size = _window_sum(
+                        state,
+                        s,
+                        cell.watch,
+                        cell.watch_buckets,
+                        cell.watch_window,
+                        _bucket(clock, cell.watch_every),
+                    )
+                    ring = base + 1
+                    if size >= cell.number:
+                        if row.ts - np.int64(state[s, base]) >= cell.gap:
+                            b = buckets_of[cell.clock]
+                            if _open_bucket(state, s, ring, cell.buckets, b, 0.0):
+                                state[s, ring + 1 + _place_of(b, cell.buckets)] += 1.0
+                            else:
+                                late = True
+                        state[s, base] = max(state[s, base], np.float64(row.ts))
 
-            elif code == NIGHTS:
-                night = _night_of(row.ts)
-                if night >= 0 and not (math.isnan(row.lat) or math.isnan(row.lon)):
-                    _take_night(row, state, s, base, np.float64(night))
-            elif code == JOURNEYS:
-                # layout: [when it went away, latest event with coordinates, head, buckets...]
-                km = _away(np.float64(row.lat), np.float64(row.lon), state, s, cell.watch)
-                if math.isnan(km) or row.ts < np.int64(state[s, base + 1]):
-                    continue
-                state[s, base + 1] = row.ts
-                if state[s, base] == 0.0:
-                    if km >= cell.number:
-                        state[s, base] = row.ts
-                elif km <= 0.5 * cell.number:
-                    state[s, base] = 0.0
-                    b = row.ts // cell.every
-                    if _open_bucket(state, s, base + 2, cell.buckets, b, 0.0):
-                        state[s, base + 3 + b % cell.buckets] += 1.0
-                    else:
-                        late = True
-            elif code == NIGHTS_AWAY:
-                # layout: [the latest night counted, head, buckets...]
-                night = _night_of(row.ts)
-                if night <= np.int64(state[s, base]):
-                    continue
-                if _away(np.float64(row.lat), np.float64(row.lon), state, s, cell.watch) >= cell.number:
-                    state[s, base] = night
-                    b = row.ts // cell.every
-                    if _open_bucket(state, s, base + 1, cell.buckets, b, 0.0):
-                        state[s, base + 2 + b % cell.buckets] += 1.0
-                    else:
-                        late = True
+                elif code == NIGHTS:
+                    night = _night_of(row.ts)
+                    if night >= 0 and not (math.isnan(row.lat) or math.isnan(row.lon)):
+                        _take_night(row, state, s, base, np.float64(night))
+                elif code == JOURNEYS:
+                    # layout: [when it went away, latest event with coordinates, head, buckets...]
+                    km = _away(np.float64(row.lat), np.float64(row.lon), state, s, cell.watch)
+                    if math.isnan(km) or row.ts < np.int64(state[s, base + 1]):
+                        continue
+                    state[s, base + 1] = row.ts
+                    if state[s, base] == 0.0:
+                        if km >= cell.number:
+                            state[s, base] = row.ts
+                    elif km <= 0.5 * cell.number:
+                        state[s, base] = 0.0
+                        b = buckets_of[cell.clock]
+                        if _open_bucket(state, s, base + 2, cell.buckets, b, 0.0):
+                            state[s, base + 3 + _place_of(b, cell.buckets)] += 1.0
+                        else:
+                            late = True
+                elif code == NIGHTS_AWAY:
+                    # layout: [the latest night counted, head, buckets...]
+                    night = _night_of(row.ts)
+                    if night <= np.int64(state[s, base]):
+                        continue
+                    if _away(np.float64(row.lat), np.float64(row.lon), state, s, cell.watch) >= cell.number:
+                        state[s, base] = night
+                        b = buckets_of[cell.clock]
+                        if _open_bucket(state, s, base + 1, cell.buckets, b, 0.0):
+                            state[s, base + 2 + _place_of(b, cell.buckets)] += 1.0
+                        else:
+                            late = True
 
         for r in range(n_rel):
             if at_pair[r] >= 0:
@@ -689,14 +729,17 @@ def advance(  # type: ignore[no-untyped-def]
             state[s, 2] += 1.0
 
         for j in range(len(everys)):
-            nows[j] = clock // everys[j]
-        for j in range(len(reads_after)):
-            read = reads_after[j]
+            nows[j] = _bucket(clock, everys[j])
+        for j in range(len(reads_windows)):
+            read = reads_windows[j]
+            out[i, read.column] = _window_sum(
+                state, s, read.base, read.buckets, read.window, nows[read.clock]
+            )
+        for j in range(len(reads_rest)):
+            read = reads_rest[j]
             code = read.code
             value = np.nan
-            if code == WINDOW:
-                value = _window_sum(state, s, read.base, read.buckets, read.window, nows[read.clock])
-            elif code == MEAN:
+            if code == MEAN:
                 now = nows[read.clock]
                 n = _window_sum(state, s, read.base2, read.buckets2, read.window, now)
                 if n > 0.0:
@@ -749,26 +792,38 @@ def advance(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def usual_values(values, slots, times, state, base, memory, before):  # type: ignore[no-untyped-def]
-    """What was usual of each value before each row: a mean an entity keeps that forgets with time, not with events.
+def usual_values(values, columns, slots, times, state, base, memory, asked, before):  # type: ignore[no-untyped-def]
+    """What is usual of some columns of each entity's rows: a mean that forgets with time, not with events.
 
-    Weighted by exp(-age / memory), so that one busy evening does not become what is usual. (Time, mean) a value from
-    column `base`.
+    Weighted by exp(-age / memory), so that one busy evening does not become what is usual. (Time, mean) a column from
+    state column `base`. What was usual before the rows in `asked` (ascending) goes into `before`.
     """
+    width = state.shape[1] * 8
+    next_asked = 0
     for i in range(len(values)):
+        ahead = i + _STATE_AHEAD
+        if ahead < len(values) and slots[ahead] >= 0:
+            row_at = slots[ahead] * width
+            for line in range(base * 8, (base + 2 * len(columns)) * 8, _LINE):
+                fetch(state, row_at + line)
         s = slots[i]
+        told = next_asked < len(asked) and asked[next_asked] == i
+        if told:
+            for j in range(len(columns)):
+                k = base + 2 * j
+                before[next_asked, j] = state[s, k + 1] if s >= 0 and state[s, k] > 0.0 else np.nan
+            next_asked += 1
         if s < 0:
-            before[i, :] = np.nan
             continue
         known_since = -1.0
         weight = 0.0
-        for j in range(values.shape[1]):
-            k = base + 2 * j
-            last = state[s, k]
-            before[i, j] = state[s, k + 1] if last > 0.0 else np.nan
-            v = values[i, j]
+        now = np.float64(times[i])
+        for j in range(len(columns)):
+            v = values[i, columns[j]]
             if math.isnan(v):
                 continue
+            k = base + 2 * j
+            last = state[s, k]
             if last == 0.0:
                 state[s, k + 1] = v
             else:
@@ -776,7 +831,7 @@ def usual_values(values, slots, times, state, base, memory, before):  # type: ig
                     known_since = last
                     weight = 1.0 - math.exp(-max(times[i] - last, 0.0) / memory)
                 state[s, k + 1] += weight * (v - state[s, k + 1])
-            state[s, k] = max(last, np.float64(times[i]))
+            state[s, k] = max(last, now)
 
 
 @njit(cache=True)

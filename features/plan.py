@@ -64,6 +64,11 @@ class Plan:
         parties = {e for e in self.subjects if e in SUBJECTS}
         return Reach(frozenset(self.first), frozenset(self.subjects), frozenset(things | parties))
 
+    def told_of(self, entity: Entity) -> tuple[int, ...]:
+        """Which columns of its first pass the other party is told: all that is asked of a row that only looks."""
+        plan = self.subjects.get(entity)
+        return plan.other_picks if plan is not None else ()
+
     def layout(self) -> str:
         """A digest of what is kept and in which order: state kept under another layout cannot be taken up."""
         hasher = hashlib.blake2b(repr(ROW.descr).encode(), digest_size=16)
@@ -84,31 +89,63 @@ def make_plan(catalogue: Catalogue, needed: Iterable[tuple[Entity, str]] = ()) -
     Raises:
         FeatureError: a needed column is of no declared feature.
     """
-    asked = set(needed) | set(_asked_by_second_pass(catalogue))
+    kept, asked = _read(catalogue, needed)
     scored = {entity for entity, _ in asked} | set(SUBJECTS)
     things = {_thing(c.partition(".")[0], c) for _, c in asked if "." in c and not c.startswith(f"{OTHER}.")}
     first = {
-        e: compile_program(catalogue, e)
+        e: compile_program(catalogue, e, kept=kept)
         for e in Entity
         if e in scored | things and any(f.entity == e for f in catalogue.features.values())
     }
     return Plan(
-        first, {e: _subject(catalogue, e, first, asked) for e in Entity if e in scored and e in first}
+        first, {e: _subject(catalogue, e, first, asked, kept) for e in Entity if e in scored and e in first}
     )
 
 
-def _asked_by_second_pass(catalogue: Catalogue) -> Iterable[tuple[Entity, str]]:
-    for feature in catalogue.features.values():
-        values = [feature.value]
-        if feature.selection is not None and feature.selection.when is not None:
-            values.append(feature.selection.when.value)
-        for value in values:
-            if value.source == OTHER:
-                yield feature.entity, f"{OTHER}.{value.of}"
+def _read(
+    catalogue: Catalogue, needed: Iterable[tuple[Entity, str]]
+) -> tuple[set[tuple[Entity, str]], set[tuple[Entity, str]]]:
+    """The features that somebody reads, with those that they rest on, and all joined columns asked for by then.
+
+    What nobody reads is not kept: a declaration costs nothing until a detector asks for it.
+    """
+    asked = set(needed)
+    kept: set[tuple[Entity, str]] = set()
+    left = list(asked)
+    while left:
+        owner, name = _owner(*left.pop())
+        feature = catalogue.features.get((owner, name))
+        if feature is None or (owner, name) in kept:
+            continue
+        kept.add((owner, name))
+        if feature.kind == "ratio":
+            left += [(owner, feature.against), (owner, feature.over)]
+        others = [(owner, column) for column in _asked_of_other(feature)]
+        asked |= set(others)
+        left += others
+    return kept, asked
+
+
+def _asked_of_other(feature: Feature) -> Iterable[str]:
+    """What a feature of the second pass asks of the other party."""
+    values = [feature.value]
+    if feature.selection is not None and feature.selection.when is not None:
+        values.append(feature.selection.when.value)
+    return [f"{OTHER}.{value.of}" for value in values if value.source == OTHER]
+
+
+def _owner(entity: Entity, column: str) -> tuple[Entity, str]:
+    """Whose feature a joined column is."""
+    block, _, name = column.rpartition(".")
+    return (entity if block in ("", OTHER) else _thing(block, column)), name
 
 
 def _subject(
-    catalogue: Catalogue, entity: Entity, first: dict[Entity, Program], asked: set[tuple[Entity, str]]
+    catalogue: Catalogue,
+    entity: Entity,
+    first: dict[Entity, Program],
+    asked: set[tuple[Entity, str]],
+    kept: set[tuple[Entity, str]],
 ) -> SubjectPlan:
     own = first[entity].names
     second_names = {f.name for f in catalogue.of(entity, second_pass=True)}
@@ -134,7 +171,11 @@ def _subject(
         thing_picks[thing] = tuple(first[thing].names.index(n) for n in names)
         columns += [f"{block}.{n}" for n in names]
     second = compile_program(
-        catalogue, entity, second_pass=True, inputs={name: i for i, name in enumerate(columns)}
+        catalogue,
+        entity,
+        second_pass=True,
+        inputs={name: i for i, name in enumerate(columns)},
+        kept=kept,
     )
     return SubjectPlan(
         entity,

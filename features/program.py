@@ -10,7 +10,7 @@ A program belongs to one entity and one pass. It holds
 Features that need the same cell share it: an hour and a day of the same count at one resolution are one ring.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -57,6 +57,7 @@ CELL: Final = np.dtype(
         ("log", "i4"),
         ("gap", "i8"),
         ("number", "f8"),
+        ("clock", "i4"),  # which of the program's sizes of bucket
         ("watch", "i4"),  # bursts: base of the watched ring; journeys: of the nights
         ("watch_buckets", "i4"),
         ("watch_window", "i4"),
@@ -141,6 +142,9 @@ _TIMES: Final = 1.0
 _SQUARES: Final = 2.0
 
 
+Reads = tuple[npt.NDArray[np.void], npt.NDArray[np.void], npt.NDArray[np.void]]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Program:
     """What the kernel runs for one entity in one pass."""
@@ -156,21 +160,45 @@ class Program:
     after: npt.NDArray[np.void]  # and of what is known after it
     # What follows from these, so that a row costs what concerns it
     parts: npt.NDArray[np.uint64]  # by kind and role, the selections that an event can belong to
+    cell_parts: npt.NDArray[np.uint64]  # by kind and role, the cells that an event can change, 64 to a word
     cell_bits: npt.NDArray[np.uint64]  # by cell, its selection's bit
-    everys: npt.NDArray[np.int64]  # the sizes of bucket that reads need
+    everys: npt.NDArray[np.int64]  # the sizes of bucket there are
 
     @property
     def outputs(self) -> int:
         """Output columns a row."""
         return len(self.names)
 
+    def reads(self, columns: Collection[int] | None = None) -> Reads:
+        """What is read of a row, for all output columns or for some: known before, windows, and the rest.
+
+        A ratio is read after its parts, and they with it.
+        """
+        wanted = set(range(self.outputs) if columns is None else columns)
+        for read in reversed(self.after):
+            if int(read["column"]) in wanted and int(read["code"]) == RATIO:
+                wanted |= {int(read[part]) for part in ("base", "base2") if read[part] >= 0}
+        before, after = (part[np.isin(part["column"], sorted(wanted))] for part in (self.before, self.after))
+        windows = after["code"] == WINDOW
+        return before, after[windows], after[~windows]
+
 
 class _Compiler:
     def __init__(
-        self, catalogue: Catalogue, entity: Entity, inputs: Mapping[str, int], *, second_pass: bool
+        self,
+        catalogue: Catalogue,
+        entity: Entity,
+        inputs: Mapping[str, int],
+        kept: Collection[tuple[Entity, str]] | None,
+        *,
+        second_pass: bool,
     ) -> None:
         self.entity = entity
-        self.features = catalogue.of(entity, second_pass=second_pass)
+        self.features = [
+            f
+            for f in catalogue.of(entity, second_pass=second_pass)
+            if kept is None or (entity, f.name) in kept
+        ]
         self.by_name = {f.name: f for f in catalogue.of(entity)}
         self.inputs = inputs
         self.second_pass = second_pass
@@ -301,12 +329,13 @@ class _Compiler:
         reads = [self._placed(read) for read in self.reads]
         self._since_places()
         relations = [(*row, *self.sums.get(i, (V_ONE, 0))) for i, row in enumerate(self.relations)]
-        everys = sorted({int(str(read["every"])) for read in reads if "every" in read})
-        for read in reads:
-            if "every" in read:
-                read["clock"] = everys.index(int(str(read["every"])))
+        timed = [each for each in [*reads, *self.cells] if "every" in each]
+        everys = sorted({int(str(each["every"])) for each in timed})
+        for each in timed:
+            each["clock"] = everys.index(int(str(each["every"])))
         # the time of the last event changes after all that may look at it as it was before this one
         cells = _records(CELL, sorted(self.cells, key=lambda cell: cell["code"] == LAST))
+        parts = self._parts()
         return Program(
             self.entity,
             self.second_pass,
@@ -317,7 +346,8 @@ class _Compiler:
             cells,
             _records(READ, [read for read in reads if int(str(read["code"])) <= BEFORE_READS]),
             _records(READ, [read for read in reads if int(str(read["code"])) > BEFORE_READS]),
-            self._parts(),
+            parts,
+            _cell_parts(parts, cells["selection"]),
             np.uint64(1) << cells["selection"].astype(np.uint64),
             np.array(everys, dtype=np.int64),
         )
@@ -546,6 +576,14 @@ class _Compiler:
         raise FeatureError(f"a ratio is declared after both of its parts: {name!r} is not there yet")
 
 
+def _cell_parts(parts: npt.NDArray[np.uint64], selections: npt.NDArray[np.int32]) -> npt.NDArray[np.uint64]:
+    words = np.zeros((*parts.shape, max(1, -(-len(selections) // 64))), dtype=np.uint64)
+    for cell, selection in enumerate(selections):
+        meant = (parts >> np.uint64(selection)) & np.uint64(1)
+        words[:, :, cell // 64] |= meant << np.uint64(cell % 64)
+    return words
+
+
 def _mask(values: Sequence[int]) -> int:
     return sum(1 << int(v) for v in set(values))
 
@@ -577,10 +615,13 @@ def compile_program(
     *,
     second_pass: bool = False,
     inputs: Mapping[str, int] | None = None,
+    kept: Collection[tuple[Entity, str]] | None = None,
 ) -> Program:
     """The program of an entity's features of one pass; `inputs` names the columns carried to the second pass.
+
+    `kept` are the features that somebody reads, each with whose it is; all when not said.
 
     Raises:
         FeatureError: a declaration needs something that is not there.
     """
-    return _Compiler(catalogue, entity, inputs or {}, second_pass=second_pass).compile()
+    return _Compiler(catalogue, entity, inputs or {}, kept, second_pass=second_pass).compile()

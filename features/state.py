@@ -5,6 +5,7 @@ dropped when a table would otherwise have to grow, and are treated as new from t
 """
 
 import hashlib
+from collections.abc import Collection
 from typing import Final
 
 import numpy as np
@@ -30,9 +31,19 @@ Floats = npt.NDArray[np.float64]
 class EntityState:
     """The state of one entity kind in one shard and pass."""
 
-    def __init__(self, program: Program, extra: int = 0, spread: float = 0.5) -> None:
-        """`spread` (0 to 1) says how full pair tables get: shards of one flow differ, or all would grow at once."""
+    def __init__(
+        self,
+        program: Program,
+        extra: int = 0,
+        spread: float = 0.5,
+        peeked: Collection[int] | None = None,
+    ) -> None:
+        """`spread` (0 to 1) says how full pair tables get: shards of one flow differ, or all would grow at once.
+
+        `peeked` are the columns that are asked of rows that only look; the others stay absent there.
+        """
         self.program = program
+        self.reads, self.peeks = program.reads(), program.reads(peeked)
         # extra columns belong to the caller, and live and die with the entity
         self.width = program.width + extra
         self.full = _FULL * (0.75 + 0.5 * spread)
@@ -76,9 +87,10 @@ class EntityState:
             p.parts,
             p.relations,
             p.cells,
+            p.cell_parts,
             p.cell_bits,
-            p.before,
-            p.after,
+            self.reads,
+            self.peeks,
             p.everys,
             out,
         )

@@ -12,6 +12,7 @@ from detectors.network import NetworkDetector
 from features.plan import SubjectPlan
 from features.rows import Rows, chosen, joined
 from flows.gates import Gate
+from flows.noting import Usual
 
 Floats = npt.NDArray[np.float64]
 
@@ -75,19 +76,20 @@ class Sender:
         signals = [s.feature for s in detector.signals]
         self.usual = [plan.columns.index(name) for name in signals if name in detector.carries]
 
-    def edges(self, rows: Rows, values: Floats, usual: Floats, places: Mapping[int, int]) -> Edges | None:
-        """What the edge lets through; `places` says where in `usual` a column is."""
+    def gated(self, rows: Rows, values: Floats) -> npt.NDArray[np.int64]:
+        """The rows that the edge lets through."""
         gated = self.edge.passed(
             lambda name: values[:, self.of_joined[name]] if name in self.of_joined else _of_row(rows, name)
         )
-        gated = gated[rows["shadow"][gated] == 0]
-        if not len(gated):
-            return None
-        at = np.array([places[column] for column in self.usual], dtype=np.int64)
+        shown: npt.NDArray[np.int64] = gated[rows["shadow"][gated] == 0]
+        return shown
+
+    def edges(self, rows: Rows, values: Floats, usual: Usual, gated: npt.NDArray[np.int64]) -> Edges:
+        """These rows with what travels with them."""
         return Edges(
             chosen(rows, gated),
             np.ascontiguousarray(values[gated][:, self.carried]),
-            np.ascontiguousarray(usual[gated][:, at]),
+            np.ascontiguousarray(usual.some(gated, self.usual)),
         )
 
 

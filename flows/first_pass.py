@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from events.kernels import njit
 from features.plan import Plan
 from features.rows import SUBJECTS, Entity, Role, Rows, chosen, joined
 from features.state import EntityState
@@ -50,6 +51,14 @@ def key_of(rows: Rows) -> npt.NDArray[np.int64]:
     return rows["seq"] * 4 + rows["side"] * 2 + rows["shadow"]  # type: ignore[no-any-return]
 
 
+@njit(cache=True)
+def _pick(values, rows, columns, told):  # type: ignore[no-untyped-def]
+    """Some rows' values of some columns."""
+    for i in range(len(rows)):
+        for j in range(len(columns)):
+            told[i, j] = values[rows[i], columns[j]]
+
+
 class FirstPass:
     """One shard of the first pass."""
 
@@ -59,7 +68,8 @@ class FirstPass:
         self.shard = shard
         self.shards = shards
         self.states = {
-            entity: EntityState(program, spread=shard / shards) for entity, program in plan.first.items()
+            entity: EntityState(program, spread=shard / shards, peeked=plan.told_of(entity))
+            for entity, program in plan.first.items()
         }
         self._none = np.zeros((0, 0))
 
@@ -94,8 +104,7 @@ class FirstPass:
             side = 2 - 2 * rows["side"][sends].astype(np.int64) + rows["shadow"][sends]
         keys = np.asarray(rows["seq"][sends] * 4 + side, dtype=np.int64)
         told = np.empty((len(sends), len(picks)))
-        for column, pick in enumerate(picks):
-            told[:, column] = values[:, pick][sends]
+        _pick(values, sends, np.array(picks, dtype=np.int64), told)
         starts = np.searchsorted(shard, np.arange(self.shards + 1))
         for to in range(self.shards):
             lo, hi = starts[to], starts[to + 1]

@@ -20,6 +20,7 @@ Floats = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int64]
 
 _KEPT: Final = list(Happened._fields)
+_OWN: Final = slice(_KEPT.index("own_hi"), _KEPT.index("own_lo") + 1)
 UNNAMED: Final = ("", "", "")
 
 
@@ -63,6 +64,24 @@ def crossing(detectors: Iterable[type[Detector]]) -> list[type[CrossDetector]]:
 
 
 @dataclass(frozen=True, slots=True)
+class Usual:
+    """What was usual of an entity's signals before some rows: by row, and by joined column."""
+
+    columns: Sequence[int]
+    places: Places  # the rows, ascending
+    values: Floats
+
+    def of(self, place: int) -> dict[int, float]:
+        """What was usual before a row, by column."""
+        return dict(zip(self.columns, self.values[np.searchsorted(self.places, place)], strict=True))
+
+    def some(self, places: Places, columns: Sequence[int]) -> Floats:
+        """What was usual of some columns before some rows."""
+        at = [self.columns.index(column) for column in columns]
+        return self.values[np.searchsorted(self.places, places)][:, at]
+
+
+@dataclass(frozen=True, slots=True)
 class _Half:
     """One side of one detector at work in a shard of the second pass."""
 
@@ -100,24 +119,28 @@ class Noter:
         entity: Entity,
         rows: Rows,
         joined: Floats,
-        usual: tuple[Sequence[int], Floats],
+        usual: Usual,
         gated: Sequence[Places],
         numbers: Callable[[int], list[tuple[int, int]]],
     ) -> list[Note]:
-        """The notes of a tick's rows of one entity; `usual` says of which columns, and what."""
-        columns, before = usual
+        """The notes of a tick's rows of one entity; `numbers` says under which numbers an account's are kept."""
         found = []
         for half, places in zip(self.halves[entity], gated, strict=True):
             if not len(places):
                 continue
-            happened = rows[places][_KEPT].tolist()
-            values = joined[places][:, half.carried].tolist()
-            usually = before[places][:, [columns.index(c) for c in half.carried]].tolist()
-            for place, kept, told, was in zip(places.tolist(), happened, values, usually, strict=True):
-                found += [
-                    Note(half.detector.id, half.side, number, Happened(*kept), tuple(told), tuple(was))
-                    for number in numbers(place)
-                ]
+            happened = [Happened._make(kept) for kept in rows[places][_KEPT].tolist()]
+            values = map(tuple, joined[places][:, half.carried].tolist())
+            usually = map(tuple, usual.some(places, half.carried).tolist())
+            if entity == Entity.NUMBER:
+                under: Iterable[list[tuple[int, int]]] = ([one[_OWN]] for one in happened)  # type: ignore[list-item]
+            else:
+                under = map(numbers, places.tolist())
+            name, side = half.detector.id, half.side
+            found += [
+                Note(name, side, number, kept, told, was)
+                for kept, told, was, each in zip(happened, values, usually, under, strict=True)
+                for number in each
+            ]
         return found
 
 

@@ -106,8 +106,9 @@ class Pairing:
             return waits
         for notes, keeps in zip(waits, self.keeps[key[0]], strict=False):
             since = self.now - keeps
-            if any(n.happened.recorded < since for n in notes):
-                notes[:] = [n for n in notes if n.happened.recorded >= since]
+            living = [n for n in notes if n.happened.recorded >= since]
+            if len(living) < len(notes):
+                notes[:] = living
         return waits
 
     def _sweep(self) -> None:
@@ -184,7 +185,7 @@ def _named(notes: list[Note], names: Names | None) -> list[Note]:
         *(column.gather(places).to_list() for column in (names.event_id, names.source, names.basis)),
         strict=True,
     )
-    return [note._replace(named=named) for note, named in zip(notes, told, strict=True)]
+    return [Note(*note[:-1], named) for note, named in zip(notes, told, strict=True)]
 
 
 def _end_start(telecoms: list[Note], happened: Happened) -> None:

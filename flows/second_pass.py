@@ -20,7 +20,7 @@ from flows.errors import FlowError
 from flows.evidence import Evidence
 from flows.first_pass import THING_SUBJECT, Halves, dump_states, key_of, load_states
 from flows.gates import Gate
-from flows.noting import Crossed, Note, Noter, crossing
+from flows.noting import Crossed, Note, Noter, Usual, crossing
 from flows.split import SUBJECT_SHARDS, Expect, Rule
 from flows.standing import Moment, Standing, kind_of
 
@@ -131,9 +131,10 @@ class _Joined:
     entity: Entity
     rows: Rows
     values: Floats
-    usual: Floats
+    usual: Usual
     gated: list[npt.NDArray[np.int64]]  # by scorer
     noted: list[npt.NDArray[np.int64]]  # by half of a cross-stream detector
+    sent: list[npt.NDArray[np.int64]]  # by network detector
     links: dict[int, Floats]
 
 
@@ -254,22 +255,19 @@ class SecondPass:
 
     def _edges(self, joined: "_Joined") -> dict[str, Edges]:
         """What the network detectors' edges let through."""
-        places = {column: i for i, column in enumerate(self.signals[joined.entity])}
-        found = {}
-        for sender in self.senders[joined.entity]:
-            edges = sender.edges(joined.rows, joined.values, joined.usual, places)
-            if edges is not None:
-                found[sender.detector.id] = edges
-        return found
+        return {
+            sender.detector.id: sender.edges(joined.rows, joined.values, joined.usual, sent)
+            for sender, sent in zip(self.senders[joined.entity], joined.sent, strict=True)
+            if len(sent)
+        }
 
     def _notes(self, joined: "_Joined") -> list[Note]:
         """What may be half of something across streams."""
-        usual = (self.signals[joined.entity], joined.usual)
         return self.noter.notes(
             joined.entity,
             joined.rows,
             joined.values,
-            usual,
+            joined.usual,
             joined.noted,
             lambda place: self._numbers(joined, place),
         )
@@ -279,8 +277,9 @@ class SecondPass:
     ) -> "_Joined":
         rows, first = own
         plan = self.plan.subjects[entity]
-        joined = np.full((len(rows), len(plan.columns)), np.nan)
+        joined = np.empty((len(rows), len(plan.columns)))
         joined[:, : plan.own] = first
+        joined[:, plan.own :] = np.nan
         keys = key_of(rows)
         for halves in parts:
             for half in halves.halves:
@@ -292,13 +291,38 @@ class SecondPass:
         state = self.states[entity]
         second, slots = state.take(rows, joined)
         joined[:, plan.inputs :] = second
-        usual = np.empty((len(rows), len(self.signals[entity])))
-        values = np.ascontiguousarray(joined[:, self.signals[entity]])
-        usual_values(values, slots, rows["ts"], state.state, state.program.width, _USUAL_MEMORY_US, usual)
         gated = [self._gated(scorer, rows, joined) for scorer in self.scorers[entity]] if scoring else []
         noted = self.noter.gated(entity, rows, joined) if scoring else []
+        sent = [sender.gated(rows, joined) for sender in self.senders[entity]] if scoring else []
+        usual = self._usual(entity, rows, joined, slots, [*gated, *noted, *sent])
         links = self._links(entity, rows, slots, [*gated, *noted])
-        return _Joined(entity, rows, joined, usual, gated, noted, links)
+        return _Joined(entity, rows, joined, usual, gated, noted, sent, links)
+
+    def _usual(
+        self,
+        entity: Entity,
+        rows: Rows,
+        joined: Floats,
+        slots: npt.NDArray[np.int64],
+        gated: list[npt.NDArray[np.int64]],
+    ) -> Usual:
+        """What was usual of each signal before each gated row; every row becomes part of it."""
+        asked = _all_of(gated, len(rows))
+        columns = np.array(self.signals[entity], dtype=np.int64)
+        before = np.empty((len(asked), len(columns)))
+        state = self.states[entity]
+        usual_values(
+            joined,
+            columns,
+            slots,
+            np.ascontiguousarray(rows["ts"]),
+            state.state,
+            state.program.width,
+            _USUAL_MEMORY_US,
+            asked,
+            before,
+        )
+        return Usual(self.signals[entity], asked, before)
 
     def _gated(self, scorer: Scorer, rows: Rows, joined: Floats) -> npt.NDArray[np.int64]:
         gated = scorer.gated(joined)
@@ -311,7 +335,7 @@ class SecondPass:
         """For every gated row of an account, the linked numbers as they were then."""
         if entity != Entity.ACCOUNT:
             return {}
-        asked = np.unique(np.concatenate([*gated, np.zeros(0, dtype=np.int64)]))
+        asked = _all_of(gated, len(rows))
         told = np.empty((len(asked), LINKS * _LINK_COLUMNS))
         state = self.states[entity]
         base = state.program.width + 2 * len(self.signals[entity])
@@ -359,7 +383,7 @@ class SecondPass:
             )
             fire = None
             if score >= scorer.threshold:
-                usual = dict(zip(self.signals[entity], joined.usual[place], strict=True))
+                usual = joined.usual.of(place)
                 related = (*linked, *self._other(entity, row))
                 fire = scorer.fire_at(row, joined.values[place], usual, score, subject, related)
             keep = numbers or [(int(row["own_hi"]), int(row["own_lo"]))]
@@ -422,6 +446,14 @@ class SecondPass:
         parts = [f"{entity.name}:{state.digest()}" for entity, state in self.states.items()]
         parts += [s.card.version.version for scorers in self.scorers.values() for s in scorers]
         return " ".join(parts)
+
+
+def _all_of(places: list[npt.NDArray[np.int64]], height: int) -> npt.NDArray[np.int64]:
+    """Places that are in any of some lists, each once, in order."""
+    named = np.zeros(height, dtype=bool)
+    for each in places:
+        named[each] = True
+    return np.flatnonzero(named)
 
 
 def _by_number(found: Sequence[_Kept]) -> dict[int, list[_Kept]]:
