@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from detectors.discovery import all_detectors
-from features.declared import CATALOGUE
-from features.rows import Entity
 from flows.dataflow import plan_of
 from flows.settings import Settings
 
@@ -61,11 +59,10 @@ def path_holds() -> dict[str, Any]:
     plan = plan_of(detectors)
     features = {
         entity.name.lower(): {
-            "first_pass": len(CATALOGUE.of(entity, second_pass=False)),
-            "second_pass": len(CATALOGUE.of(entity, second_pass=True)),
+            "first_pass": len(program.names),
+            "second_pass": len(plan.subjects[entity].second.names) if entity in plan.subjects else 0,
         }
-        for entity in Entity
-        if CATALOGUE.of(entity)
+        for entity, program in plan.first.items()
     }
     return {
         "passes": [

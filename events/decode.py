@@ -772,39 +772,57 @@ def conform(stream: str, frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _take_series(columns: RawColumns, field: contract.Field, series: pl.Series) -> None:
-    here = series.is_not_null().to_numpy()
+    whole = series.null_count() == 0
+    here = np.ones(len(series), np.bool_) if whole else series.is_not_null().to_numpy()
     kind, dtype = field.rule.json, series.dtype
     if kind == "text" and dtype == pl.String:
         spans, odd = _series_spans(series)
         columns.odd |= odd & here
         columns.set_text(field.name, spans, here, blanks=_has_blanks(field))
     elif isinstance(field.rule, contract.Time) and isinstance(dtype, pl.Datetime) and dtype.time_zone:
-        instants = series.dt.convert_time_zone("UTC").dt.epoch("us").fill_null(0)
-        columns.set_number(field.name, instants.to_numpy(), here)
+        instants = series.dt.epoch("us")
+        columns.set_number(field.name, _filled(instants, whole), here)
     elif isinstance(field.rule, contract.Date) and dtype == pl.Date:
-        days = series.cast(pl.Int32).cast(pl.Int64).fill_null(0) * 86_400_000_000
-        columns.set_number(field.name, days.to_numpy(), here)
+        days = series.cast(pl.Int32).cast(pl.Int64)
+        columns.set_number(field.name, _filled(days, whole) * 86_400_000_000, here)
     elif kind == "flag" and dtype == pl.Boolean:
-        columns.set_number(field.name, (series.cast(pl.Int64) + 1).fill_null(0).to_numpy(), here)
+        columns.set_number(field.name, _filled(series.cast(pl.Int64) + 1, whole), here)
     elif kind == "int" and dtype.is_integer():
-        whole = series.cast(pl.Int64, strict=False)
-        columns.odd |= here & whole.is_null().to_numpy()
-        columns.set_number(field.name, whole.fill_null(0).to_numpy(), here)
+        values = series.cast(pl.Int64, strict=False)
+        if values.null_count() != series.null_count():
+            columns.odd |= here & values.is_null().to_numpy()
+            whole = False
+        columns.set_number(field.name, _filled(values, whole), here)
     elif kind == "number" and dtype == pl.Float64:
-        columns.set_number(field.name, series.fill_null(0.0).to_numpy(), here)
+        columns.set_number(field.name, _filled(series, whole), here)
     elif kind not in ("map", "list", "any"):
         columns.odd |= here
 
 
+def _filled(series: pl.Series, whole: bool) -> NDArray[Any]:
+    """A column of numbers, 0 where there is none."""
+    return series.to_numpy() if whole else series.fill_null(0).to_numpy()
+
+
+@njit(cache=True, nogil=True)
+def _any_control(buffer: Any, start: int, stop: int) -> bool:
+    """Whether there is any byte below a space; all are looked at, which is quicker than to stop at one."""
+    found = False
+    for k in range(start, stop):
+        found |= buffer[k] < 32
+    return found
+
+
 @njit(cache=True, nogil=True)
 def _judge_texts(buffer: Any, offsets: Any, places: Any, odd: Any) -> None:
+    controls = places.size > 0 and _any_control(buffer, offsets[0], offsets[places.size])
     for i in range(places.size):
         start, stop = offsets[i], offsets[i + 1]
         places[i] = (start << LENGTH_BITS) | min(stop - start, MAX_LENGTH - 1)
         if stop - start >= MAX_LENGTH or (stop > start and (buffer[start] <= 32 or buffer[stop - 1] <= 32)):
             odd[i] = True
             continue
-        for k in range(start, stop):
+        for k in range(start, stop if controls else start):
             if buffer[k] < 32:
                 odd[i] = True
 

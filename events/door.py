@@ -658,7 +658,10 @@ def _lean(stream: str, frame: pl.DataFrame) -> pl.DataFrame:
         if column.name in COMMON or column.name in INTERNAL:
             continue
         absent = ABSENT_OF[type(column.dtype)]
-        said = column.is_not_nan() if column.dtype == pl.Float64 else column != absent
+        is_float = column.dtype == pl.Float64
+        if column.len() and (column[0] == column[0] if is_float else column[0] != absent):
+            continue  # as nearly always: the first row says so
+        said = column.is_not_nan() if is_float else column != absent
         if not said.any():
             silent.append(column.name)
     for name in list(silent):  # halves of tokens stay together

@@ -91,7 +91,7 @@ def trimmed(stream: str, frame: pl.DataFrame) -> pl.DataFrame:
 def _is_absent(values: pl.Series) -> bool:
     absent = ABSENT_OF[type(values.dtype)]
     if isinstance(absent, float):
-        return bool(values.is_nan().all())
+        return bool(values[0] != values[0] and values.is_nan().all())
     return bool(values[0] == absent and (values == absent).all())
 
 

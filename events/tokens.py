@@ -197,8 +197,9 @@ _UK_ACCOUNT_DIGITS: Final = 14
 
 @njit(cache=True, nogil=True)
 def _copy(raw: Any, start: int, length: int, out: Any, at: int) -> int:
-    for k in range(length):
-        out[at + k] = raw[start + k]
+    source, target = np.uint64(start), np.uint64(at)  # numba looks twice at places that may be negative
+    for k in range(np.uint64(length)):
+        out[target + k] = raw[source + k]
     return length
 
 
@@ -207,15 +208,16 @@ def _compact(raw: Any, start: int, length: int, out: Any, at: int) -> tuple[int,
     """Copies without spaces and dashes, in capitals; says whether all that is left is digits."""
     size = 0
     digits = True
-    for k in range(length):
-        byte = raw[start + k]
+    source, target = np.uint64(start), np.uint64(at)
+    for k in range(np.uint64(length)):
+        byte = raw[source + k]
         if byte in (32, 45):
             continue
         if 97 <= byte <= 122:
             byte -= 32
         if byte < 48 or byte > 57:
             digits = False
-        out[at + size] = byte
+        out[target + np.uint64(size)] = byte
         size += 1
     return size, digits
 

@@ -5,7 +5,7 @@ things in it (its handset, its device). The joined row's columns are named after
 is the subject's own, `other.payee_new` the other party's, `handset.sims_30d` the handset's.
 
 A thing (card, merchant, terminal, device, SIM, handset, cell) that a detector is about has a second pass too, with its
-own columns only. Things that neither a detector nor a joined column asks for are not kept at all.
+own columns only. What neither a detector nor a feature that a detector reads asks for is not kept at all, feature or thing.
 """
 
 import hashlib

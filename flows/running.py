@@ -46,6 +46,8 @@ from places.forces import forces
 _HOUR_US: Final = 3_600_000_000
 _DAY: Final = timedelta(days=1)
 _REPLAY_EPOCH_S: Final = 10.0
+_COLLECT_AFTER: Final = (50_000, 10, 10)
+"""New objects after which Python looks for rings of them: a tick makes thousands of notes and no rings."""
 _REPLAY_BYTES: Final = 8 << 20
 _FOLLOW_BYTES: Final = 2 << 20
 _STOP_S: Final = 30.0
@@ -313,6 +315,7 @@ def _flow_of(
     recovery = None if folders.engine is None else RecoveryConfig(str(folders.engine))  # type: ignore[no-untyped-call]
     gc.collect()
     gc.freeze()  # what is imported stays: no need to look through it again and again
+    gc.set_threshold(*_COLLECT_AFTER)
     cluster_main(  # type: ignore[no-untyped-call]
         flow, addresses, process, epoch_interval=timedelta(seconds=seconds), recovery_config=recovery
     )

@@ -91,3 +91,28 @@ def test_a_step_is_told_by_event_and_the_rest_is_told_too() -> None:
         "first_pass": {"microseconds": 5.0, "share": 0.5},
         "between the steps": {"microseconds": 1.0, "share": 0.1},
     }
+
+
+def test_what_a_detector_costs_is_what_leaving_it_out_saves() -> None:
+    def variant(name: str, *cpu: float) -> Any:
+        made = ENGINE.Variant(name, {})
+        run = {"events": 1_000_000, "seconds": 20.0, "pinned": True, "peak_bytes": 1}
+        made.results += [run | {"cpu_seconds": seconds} for seconds in cpu]
+        return made.summary()
+
+    shown = ENGINE.report._detectors(variant("NDJSON", 12.0, 10.0), [variant("NDJSON, without x", 9.5, 14.0)])
+    assert "10.00 microseconds" in shown
+    assert "| x | +0.50 | +5.0% |" in shown
+
+
+def test_both_streams_together_leave_out_every_detector_in_turn(
+    monkeypatch: pytest.MonkeyPatch, made: Any, tmp_path: Path
+) -> None:
+    holds = {"a": {"stream": "payments"}, "b": {"stream": "both"}, "c": {"stream": "telecoms"}}
+    monkeypatch.setattr(ENGINE, "child", lambda order: {"detectors": holds})
+    monkeypatch.setattr(ENGINE, "input_of", lambda asked, stream: made)
+    monkeypatch.setattr(
+        ENGINE, "measured", lambda asked, variants: [v.order.get("detectors") for v in variants]
+    )
+    asked = ENGINE.Asked(folder=tmp_path)
+    assert ENGINE.throughput(asked, "both")["variants"][-3:] == [["b", "c"], ["a", "c"], ["a", "b"]]
