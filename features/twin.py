@@ -4,7 +4,7 @@ The same declarations as the online kernel's, told of all rows of a history at o
 remembers is here found again from the rows themselves. One row of features comes out for each role row, in order.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cache
 from typing import Final
 
@@ -67,15 +67,24 @@ def history(
     *,
     second_pass: bool = False,
     rows_at_a_time: int = ROWS_AT_A_TIME,
+    names: Collection[str] | None = None,
 ) -> pl.DataFrame:
     """An entity's features of one pass at every role row; `inputs` are the columns carried to the second pass.
+
+    `names` are the features to tell; all when not said.
 
     Raises:
         FeatureError: a declaration needs something that is not there.
     """
     parts = list(
         history_in_parts(
-            catalogue, entity, rows, inputs, second_pass=second_pass, rows_at_a_time=rows_at_a_time
+            catalogue,
+            entity,
+            rows,
+            inputs,
+            second_pass=second_pass,
+            rows_at_a_time=rows_at_a_time,
+            names=names,
         )
     )
     whole = parts[0] if len(parts) == 1 else pl.concat(parts).sort("row")
@@ -90,6 +99,7 @@ def history_in_parts(
     *,
     second_pass: bool = False,
     rows_at_a_time: int = ROWS_AT_A_TIME,
+    names: Collection[str] | None = None,
 ) -> Iterator[pl.DataFrame]:
     """The same in parts, each of some entities' rows, with a column `row`: for histories larger than memory."""
     frame = rows if isinstance(rows, pl.DataFrame) else pl.DataFrame({name: rows[name] for name in _COLUMNS})
@@ -102,7 +112,7 @@ def history_in_parts(
         chosen = frame if parts == 1 else frame.filter(split == part)
         if parts > 1 and chosen.is_empty():
             continue
-        yield _History(catalogue, entity, chosen, second_pass=second_pass).tell()
+        yield _History(catalogue, entity, chosen, names, second_pass=second_pass).tell()
 
 
 class _Pairs:
@@ -168,9 +178,17 @@ class _History:
     """The rows of some entities, sorted, and every column that features are made from."""
 
     def __init__(
-        self, catalogue: Catalogue, entity: Entity, frame: pl.DataFrame, *, second_pass: bool
+        self,
+        catalogue: Catalogue,
+        entity: Entity,
+        frame: pl.DataFrame,
+        names: Collection[str] | None,
+        *,
+        second_pass: bool,
     ) -> None:
-        self.features = catalogue.of(entity, second_pass=second_pass)
+        self.features = [
+            f for f in catalogue.of(entity, second_pass=second_pass) if names is None or f.name in names
+        ]
         self.by_name = {f.name: f for f in catalogue.of(entity)}
         self.named: dict[str, Selection] = {}
         for feature in self.by_name.values():

@@ -90,7 +90,14 @@ class Past:
         frame = told[self.detector.subject][mine].with_columns(pl.Series(_KEY, key_of(own)))
         frame = self._with_others(frame, rows, told)
         inputs = frame.drop(_KEY)
-        second = history(CATALOGUE, self.detector.subject, own, inputs, second_pass=True)
+        second = history(
+            CATALOGUE,
+            self.detector.subject,
+            own,
+            inputs,
+            second_pass=True,
+            names=self.subject.second.names,
+        )
         frame = pl.concat([inputs, second], how="horizontal").select(self.detector.needs())
         # an absent value passes no gate, as online
         passed = frame.fill_nan(None).select(self.detector.gate.fill_null(value=False).alias("gate"))["gate"]
@@ -100,7 +107,10 @@ class Past:
     def _first(self, entity: Entity, rows: Rows) -> pl.DataFrame:
         """An entity's first pass, the columns that somebody asks for."""
         names = self._asked(entity)
-        parts = [part.select("row", *names) for part in history_in_parts(CATALOGUE, entity, rows)]
+        parts = [
+            part.select("row", *names)
+            for part in history_in_parts(CATALOGUE, entity, rows, names=self.plan.first[entity].names)
+        ]
         return pl.concat(parts).sort("row").drop("row")
 
     def _asked(self, entity: Entity) -> list[str]:

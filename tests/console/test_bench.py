@@ -97,7 +97,7 @@ def test_what_a_detector_costs_is_what_leaving_it_out_saves() -> None:
     def variant(name: str, *cpu: float) -> Any:
         made = ENGINE.Variant(name, {})
         run = {"events": 1_000_000, "seconds": 20.0, "pinned": True, "peak_bytes": 1}
-        made.results += [run | {"cpu_seconds": seconds} for seconds in cpu]
+        made.results.extend(run | {"cpu_seconds": seconds} for seconds in cpu)
         return made.summary()
 
     shown = ENGINE.report._detectors(variant("NDJSON", 12.0, 10.0), [variant("NDJSON, without x", 9.5, 14.0)])
