@@ -56,6 +56,17 @@ MetricsPort: TypeAlias = Annotated[
 ]
 
 
+Learn: TypeAlias = Annotated[
+    bool | None,
+    typer.Option(
+        "--learn/--no-learn",
+        help="Keep examples and learn from every outcome as the flow goes. \\[default: the setting `learn`]",
+        rich_help_panel=RUNNING_PANEL,
+        show_default=False,
+    ),
+]
+
+
 def _input(words: str) -> object:
     return typer.Option(metavar="WHERE", help=words, rich_help_panel=INPUTS_PANEL)
 

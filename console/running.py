@@ -23,6 +23,7 @@ def run_options(
     metrics_port: int | None = None,
     follow: bool = False,
     alerts_out: Path | None = None,
+    learn: bool | None = None,
 ) -> "RunOptions":
     """What the flow is asked to do.
 
@@ -47,6 +48,7 @@ def run_options(
         metrics_port=metrics_port,
         follow=follow,
         alerts_out=alerts_out,
+        learn=learn,
     )
 
 

@@ -37,6 +37,8 @@ from models.scorecard import Scorecard, Weights
 FOLDER: Final = "control"
 FILE: Final = "decisions.ndjson"
 MODELS: Final = "models"
+FLOW_TEACHES: Final = "learner"
+"""Where this file is in `models`, a flow teaches (flows/learner.py), and a decision is written down and no more."""
 SOURCE: Final = "linewatch.decisions"
 NOT_OBEYED: Final = "not_obeyed"
 """Why a control row becomes a dead letter that the door had let in: the flow cannot do what it says."""
@@ -80,11 +82,12 @@ def publish(store: AlertStore, data: Path) -> tuple[Effect, ...]:
 
 def _publish(store: AlertStore, data: Path) -> Iterator[Effect]:
     rows = _Rows(folder_of(data) / FILE)
+    is_taught_here = not (data / MODELS / FLOW_TEACHES).exists()
     for decision in store.decisions():
         if rows.has(decision):
             continue
         alert = store.revision(decision.alert_id, decision.revision)
-        lineage = _learnt(data, decision, alert)
+        lineage = _learnt(data, decision, alert) if is_taught_here else None
         effect, body = Effect(decision, alert.detector), None
         if lineage is not None:
             weights = lineage.in_force

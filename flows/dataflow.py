@@ -22,6 +22,7 @@ from features.declared import CATALOGUE
 from features.plan import Plan, make_plan
 from features.rows import Entity
 from features.state import EntityState
+from flows.drawing import Draw
 from flows.edges import networking
 from flows.first_pass import FirstPass, Half, Halves, halves_as_one, shares_as_one
 from flows.keeping import Keeper, name_in, patiently
@@ -140,6 +141,11 @@ class _Hop(StatefulBatchLogic[Any, Any, bytes]):
         """The detectors that score here."""
         return ()
 
+    def draw(self) -> None:
+        """Have those that score here keep a random share of what does not alert, where a learner follows."""
+        for each in self.standing():
+            each.draw = self.made.draw
+
     def _say_version(self, detector: str, version: str) -> None:
         before = self.made.versions.get(detector)
         if before != version:
@@ -223,6 +229,7 @@ class _Second(_Hop):
 
     def begin(self, name: str) -> None:
         self.work = SecondPass(self.made.plan, self.made.detectors, shard_of(name), self.made.data_class)
+        self.draw()
 
     def go_on(self, base: Any | None, entries: list[Any]) -> None:
         if base is not None:
@@ -316,6 +323,7 @@ class _Subject(_Hop):
 
     def begin(self, name: str) -> None:
         self.work = SubjectHop(self.made.detectors, self.made.data_class)
+        self.draw()
 
     def go_on(self, base: Any | None, entries: list[Any]) -> None:
         for state in ([] if base is None else [base]) + entries:
@@ -347,6 +355,8 @@ class _National(_Hop):
 
     def begin(self, name: str) -> None:
         self.work = NationalHop(self.made.priorities, self.made.detectors, self.made.data_class)
+        self.work.draw = self.made.draw
+        self.draw()
 
     def go_on(self, base: Any | None, entries: list[Any]) -> None:
         states = ([] if base is None else [base]) + entries
@@ -395,6 +405,7 @@ class Made:
     fsync: bool
     data_class: str
     priorities: Rules
+    draw: Draw | None = None
     versions: dict[str, str] = field(default_factory=dict)
     """Which version of each detector's model was last said to score."""
 
@@ -424,10 +435,14 @@ def build(
     data_class: str = "synthetic",
     priorities: Rules = STANDING,
     detectors: tuple[type[Detector], ...] | None = None,
+    draw: Draw | None = None,
+    learner: FixedPartitionedSink[TickDone, bytes] | None = None,
 ) -> Dataflow:
     """The whole flow. `state` is where shards keep their state; `ends` where they leave a word when the input is done."""
     detectors = all_detectors() if detectors is None else detectors
-    made = Made(plan_of(detectors), detectors, shards, state, ends, digests, fsync, data_class, priorities)
+    made = Made(
+        plan_of(detectors), detectors, shards, state, ends, digests, fsync, data_class, priorities, draw
+    )
     first, second = shard_names("one", shards), shard_names("two", shards)
     subject = shard_names("subject", SUBJECT_SHARDS)
 
@@ -454,6 +469,8 @@ def build(
     )
     done = op.stateful_batch("national_hop", to_national, lambda manifest: _National(made, manifest))
     op.output("alerts", done, alerts)
+    if learner is not None:
+        op.output("learner", done, learner)
     op.output("letters", op.map("letter_key", cuts, lambda cut: (NATIONAL, _without_split(cut))), letters)
     return flow
 

@@ -7,12 +7,14 @@ import numpy as np
 
 from alerts.record import Fact, Fire, Happening, Subject
 from detectors.cross import BETWEEN, PAYMENT, SIDES, TELECOMS, CrossDetector, Pair
-from features.rows import Flag
+from features.rows import Flag, Role
+from flows.drawing import Drawn
 from flows.evidence import Evidence
 from flows.gates import Gate
 from flows.noting import Crossed, Note
 from flows.split import Rule
 from flows.standing import Moment, Standing
+from models.labels import PAYEE, PAYER
 
 Values = dict[str, float]
 
@@ -56,11 +58,24 @@ class Judge(Standing):
         scores = self.card.score(
             np.array([[values[place][name] for name in self.signals] for place in passed])
         )
+        seconds = [found[place][0].halves[0].happened for place in passed]
+        self.keep_some(
+            np.array([second.own_lo for second in seconds], dtype=np.uint64),
+            np.array([second.ts for second in seconds], dtype=np.int64),
+            scores,
+            lambda i: self._drawn(found[passed[i]][0], values[passed[i]]),
+        )
         return [
             (found[place][0], self._evidence(found[place][0], values[place], float(score)))
             for place, score in zip(passed, scores, strict=True)
             if score >= self.threshold
         ]
+
+    def _drawn(self, crossed: Crossed, values: Values) -> Drawn:
+        second, payment = crossed.halves[0].happened, crossed.payment.happened
+        side = PAYEE if self.detector.about == "other" or payment.role == Role.PAYEE else PAYER
+        subject = self._subject(crossed, minor=False).name
+        return Drawn(second.seq, subject, side, values, payment.age, payment.home)
 
     def _values(self, crossed: Crossed, people: int) -> Values:
         values = _of_halves(self.carried, crossed, usual=False)

@@ -12,13 +12,17 @@ from alerts.episodes import Episodes
 from alerts.priority import STANDING, Rules
 from alerts.record import Alert, Fire, Subject
 from detectors.base import Detector
+from flows.drawing import Draw
 from flows.edges import Edges, edges_as_one
 from flows.evidence import merged
 from flows.networks import Networks, split_at
+from flows.outcomes import decided, example_of
 from flows.second_pass import Scored
 from flows.split import Expect, Ids, Rule
 from flows.ties import TieHop
 from flows.waiting import Waiting
+from models.examples import Example
+from models.labels import Label
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,18 @@ class TickDone:
     last_ts: int
     alerts: tuple[Alert, ...]
     read_at: float
+    lesson: "Lesson | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What a tick brings the learner: rows as scored, what was found out, what people put in force."""
+
+    kept: tuple[Example, ...]
+    labels: tuple[Label, ...]
+    rules: tuple[Rule, ...]
+    learn: bool
+    """Whether a lesson is held after it."""
 
 
 class NationalHop:
@@ -47,6 +63,8 @@ class NationalHop:
         self.networks = Networks(detectors, data_class)
         self.last_ts = 0
         self.waiting: Waiting[Scored] = Waiting("national hop")
+        self.draw: Draw | None = None  # where a learner follows
+        self._alerted: list[Example] = []
         self._ids: dict[int, Ids] = {}
 
     def expect(self, ids: Ids) -> list[TickDone]:
@@ -75,14 +93,31 @@ class NationalHop:
         alerts: list[Alert] = []
         for rule in ids.rules:
             before, edges = split_at(edges, rule.seq)
-            now, fires = [f for f in fires if f.seq < rule.seq], [f for f in fires if f.seq > rule.seq]
+            now, fires = [f for f in fires if f.seq < rule.seq], [f for f in fires if f.seq >= rule.seq]
             alerts += self._told(ids, now, before)
             alerts += self._obey(ids, rule)
         alerts += self._told(ids, fires, edges)
         if len(ids.clock):
             self.last_ts = int(ids.clock[-1])
             alerts += self.episodes.advance(self.last_ts)
-        return TickDone(ids.tick, len(ids.clock), self.last_ts, tuple(alerts), ids.read_at)
+        lesson = None if self.draw is None else self._lesson(ids, parts)
+        return TickDone(ids.tick, len(ids.clock), self.last_ts, tuple(alerts), ids.read_at, lesson)
+
+    def _lesson(self, ids: Ids, parts: list[Scored]) -> Lesson:
+        drawn = [one for part in parts for one in part.drawn]
+        for standing in (*self.networks.scorers.values(), *self.ties.judges.values()):
+            drawn += standing.given()
+        kept = self._alerted + [
+            msgspec.structs.replace(one, event_id=ids.event_id[one.seq - ids.first_seq])
+            for one in drawn
+            if one.subject
+        ]
+        self._alerted = []
+        kept.sort(key=lambda one: (one.seq, one.detector, one.subject, one.kept_as))
+        said = tuple(decided(rule) for rule in ids.rules if rule.kind == "decision")
+        labels = tuple(sorted((*ids.labels, *said), key=lambda one: (one.seq, one.event_id)))
+        rules = tuple(rule for rule in ids.rules if rule.kind in ("activate", "threshold"))
+        return Lesson(tuple(kept), labels, rules, ids.learn)
 
     def _told(self, ids: Ids, fires: list[Fire], edges: dict[str, Edges]) -> list[Alert]:
         """Work through a stretch without control rows: the episodes' alerts, in order."""
@@ -92,6 +127,8 @@ class NationalHop:
             alerts += self.episodes.advance(fire.clock_ts)
             alert = self.episodes.fire(fire)
             alerts += [] if alert is None else [alert]
+            if self.draw is not None and alert is not None and alert.revision == 1:
+                self._alerted.append(example_of(fire, alert.alert_id))
         return alerts
 
     def _named(self, ids: Ids, fire: Fire) -> Fire:

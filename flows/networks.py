@@ -11,9 +11,11 @@ from alerts.record import Fire, Subject
 from detectors.base import Detector
 from detectors.network import NetworkDetector
 from features.network import Named, NetworkState
-from features.rows import Entity, Flag
+from features.rows import Entity, Flag, Rows
+from flows.drawing import Drawn
 from flows.edges import Edges, edges_as_one, networking
 from flows.first_pass import THING_SUBJECT
+from flows.found_out import sides_of
 from flows.gates import Gate
 from flows.split import Rule
 from flows.standing import Moment, Standing, kind_of
@@ -56,6 +58,10 @@ class NetworkScorer(Standing):
         if not len(gated):
             return []
         scores = self.card.score(np.ascontiguousarray(values[gated][:, self.columns]))
+        rows = edges.rows[gated]
+        self.keep_some(
+            rows["own_lo"], rows["ts"], scores, lambda i: self._drawn(rows[i : i + 1], values[gated[i]])
+        )
         fires = []
         for at in np.flatnonzero(scores >= self.threshold):
             row = int(gated[at])
@@ -67,6 +73,13 @@ class NetworkScorer(Standing):
                 moment = Moment.of(edges.rows[row])
                 fires.append(self.fire(moment, subject, float(scores[at]), told, usual, beside))
         return fires
+
+    def _drawn(self, rows: Rows, values: Floats) -> Drawn:
+        subject = self._subject(rows[0])
+        (side,) = sides_of(rows, self.detector.subject) if self.network.about == "own" else ("",)
+        told = {name: float(values[self.places[name]]) for name in self.signals}
+        name = "" if subject is None else subject.name
+        return Drawn(int(rows[0]["seq"]), name, side, told, int(rows[0]["age"]), int(rows[0]["home"]))
 
     # ------------------------------------------------------------------------------------------ whom it is about
 

@@ -33,8 +33,10 @@ from events.sequencer import Sequencer
 from features.rows import Entity
 from flows import controls
 from flows.dataflow import build, plan_of
+from flows.drawing import Draw
 from flows.errors import FlowError
 from flows.keeping import is_passing
+from flows.learner import LearnerSink, word_of_lesson
 from flows.settings import Settings, key_ring, sources_beside
 from flows.sinks import AlertsSink, LettersSink, Tally
 from flows.source import LedgerTicks, SequencerSource, Watch
@@ -79,6 +81,8 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     epoch_seconds: float | None = None
     bound: bool = True
     """Whether records from after tomorrow are refused."""
+    learn: bool | None = None
+    """Whether the flow keeps examples and learns as it goes; as the settings say when not said."""
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,6 +120,11 @@ class _Folders(msgspec.Struct, frozen=True):
     state: Path | None
     engine: Path | None
     door: Path | None
+
+    @property
+    def words(self) -> Path:
+        """Where the learner leaves word of each lesson, for the source."""
+        return self.run / "lessons"
 
     @classmethod
     def of(cls, options: RunOptions) -> "_Folders":
@@ -164,7 +173,10 @@ def replay_ledger(
         metrics.READY.set(1)
         teller = None if on_progress is None else _Teller(on_progress, started)
         source = SequencerSource(
-            lambda _: LedgerTicks(Ledger(ledger, fsync="never")), lambda: _splitter(settings), keeps=False
+            lambda _: LedgerTicks(Ledger(ledger, fsync="never")),
+            lambda: _splitter(settings, learns=_learns(options, settings)),
+            keeps=False,
+            told=lambda tick: word_of_lesson(folders.words, tick),
         )
         _flow_of(source, options, settings, folders, [], 0, teller)
         return _summary(folders, time.monotonic() - started)
@@ -230,6 +242,9 @@ def _prepared(options: RunOptions, settings: Settings) -> _Folders:
     (folders.run / "ends").mkdir(parents=True, exist_ok=True)
     controls.folder_of(options.data).mkdir(parents=True, exist_ok=True)
     key_ring(settings)
+    if folders.engine is None or not list(folders.engine.glob("*.sqlite3")):
+        for old in folders.words.glob("*.json"):  # of an earlier run, which nobody goes on from
+            old.unlink()
     if folders.engine is not None and not list(folders.engine.glob("*.sqlite3")):
         folders.engine.mkdir(parents=True, exist_ok=True)
         init_db_dir(folders.engine, 1)  # type: ignore[no-untyped-call]
@@ -255,10 +270,11 @@ def _work(
         watch.before = lambda: door.take_until(_tomorrow())
     source = SequencerSource(
         lambda snapshot: _sequencer(options, settings, folders, ledger_folder, snapshot, door),
-        lambda: _splitter(settings),
+        lambda: _splitter(settings, learns=_learns(options, settings)),
         keeps=folders.door is not None,
         watch=watch,
         ledger=ledger_folder,
+        told=lambda tick: word_of_lesson(folders.words, tick),
     )
     _flow_of(source, options, settings, folders, addresses, process, tell)
 
@@ -277,8 +293,13 @@ def ticks_of(options: RunOptions) -> Iterator[Tick]:
         sequencer.close()
 
 
-def _splitter(settings: Settings) -> Splitter:
-    return Splitter(settings.shards, plan_of(all_detectors()).reach)
+def _splitter(settings: Settings, *, learns: bool) -> Splitter:
+    hours = settings.learn_hours if learns else 0
+    return Splitter(settings.shards, plan_of(all_detectors()).reach, hours * _HOUR_US)
+
+
+def _learns(options: RunOptions, settings: Settings) -> bool:
+    return settings.learn if options.learn is None else options.learn
 
 
 def _flow_of(
@@ -290,6 +311,16 @@ def _flow_of(
     process: int,
     tell: "_Teller | None",
 ) -> None:
+    learns = _learns(options, settings)
+    learner = None
+    if learns:
+        learner = LearnerSink(
+            all_detectors(),
+            options.data,
+            folders.words,
+            folders.state,
+            fsync=settings.fsync and options.follow,
+        )
     flow = build(
         source,
         AlertsSink(
@@ -310,6 +341,8 @@ def _flow_of(
         fsync=settings.fsync and options.follow,
         data_class=settings.data_class,
         priorities=STANDING if settings.priority is None else read_rules(settings.priority),
+        draw=Draw(settings.sample_one_in) if learns else None,
+        learner=learner,
     )
     seconds = options.epoch_seconds or (settings.epoch_seconds if options.follow else _REPLAY_EPOCH_S)
     recovery = None if folders.engine is None else RecoveryConfig(str(folders.engine))  # type: ignore[no-untyped-call]

@@ -15,14 +15,17 @@ from features.kernel import usual_values
 from features.plan import Plan, SubjectPlan
 from features.rows import Entity, Flag, Kind, Rows
 from features.state import EntityState
+from flows.drawing import Drawn
 from flows.edges import Edges, Sender, networking
 from flows.errors import FlowError
 from flows.evidence import Evidence
 from flows.first_pass import THING_SUBJECT, Halves, dump_states, key_of, load_states
+from flows.found_out import sides_of
 from flows.gates import Gate
 from flows.noting import Crossed, Note, Noter, Usual, crossing
 from flows.split import SUBJECT_SHARDS, Expect, Rule
 from flows.standing import Moment, Standing, kind_of
+from models.examples import Example
 
 Floats = npt.NDArray[np.float64]
 
@@ -44,6 +47,7 @@ class Scored:
     evidence: tuple[Evidence, ...]
     notes: tuple[Note, ...] = ()  # halves of something across streams
     ties: tuple[Crossed, ...] = ()  # what the subject hop found to go on to the national hop
+    drawn: tuple[Example, ...] = ()  # rows kept though they do not alert
     edges: dict[str, Edges] = field(default_factory=dict)
     """By network detector: what the subject hop only passes on."""
 
@@ -248,8 +252,17 @@ class SecondPass:
         evidence.sort(key=lambda e: (e.seq, e.detector, e.subject.token))
         said, noted = _by_number(evidence), _by_number(notes)
         mine = self.shard % SUBJECT_SHARDS  # edges go the same way, so that nothing more has to be counted
+        drawn = tuple(
+            one for scorers in self.scorers.values() for scorer in scorers for one in scorer.given()
+        )
         return {
-            s: Scored(expected.tick, tuple(said[s]), tuple(noted[s]), edges=edges if s == mine else {})
+            s: Scored(
+                expected.tick,
+                tuple(said[s]),
+                tuple(noted[s]),
+                drawn=drawn if s == mine else (),
+                edges=edges if s == mine else {},
+            )
             for s in range(SUBJECT_SHARDS)
         }
 
@@ -372,6 +385,10 @@ class SecondPass:
         entity = joined.entity
         scorer.scored += len(gated)
         scores = scorer.card.score(np.ascontiguousarray(joined.values[gated][:, scorer.columns]))
+        own = joined.rows[gated]
+        scorer.keep_some(
+            own["own_lo"], own["ts"], scores, lambda i: self._drawn(joined, scorer, int(gated[i]))
+        )
         found = []
         for i in np.flatnonzero(scores >= _EVIDENCE * scorer.threshold):
             place, score = int(gated[i]), float(scores[i])
@@ -392,6 +409,13 @@ class SecondPass:
                 Evidence(seq, ts, name, score, scorer.threshold, subject, number, fire) for number in keep
             ]
         return found
+
+    def _drawn(self, joined: "_Joined", scorer: Scorer, place: int) -> Drawn:
+        row = joined.rows[place]
+        values = dict(zip(scorer.signals, joined.values[place][scorer.columns].tolist(), strict=True))
+        subject = self._subject(joined.entity, row, child=False).name
+        (side,) = sides_of(joined.rows[place : place + 1], joined.entity)
+        return Drawn(int(row["seq"]), subject, side, values, int(row["age"]), int(row["home"]))
 
     def _subject(self, entity: Entity, row: np.void, *, child: bool) -> Subject:
         minor = child or bool(row["flags"] & Flag.MINOR)

@@ -96,6 +96,17 @@ class Settings(BaseSettings):
     )
     ledger: bool = Field(default=True, description="Whether a run keeps the ledger of ticks.")
 
+    learn: bool = Field(
+        default=False,
+        description="Whether flows keep examples and learn from every outcome, in one place; else the desk's decisions alone teach.",
+    )
+    learn_hours: int = Field(default=6, ge=1, le=168, description="Hours between two lessons.")
+    sample_one_in: int = Field(
+        default=200,
+        ge=1,
+        description="Of the rows a gate lets through and that do not alert, one in so many is kept; ten times as many near the threshold.",
+    )
+
     @field_validator("shards")
     @classmethod
     def _power_of_two(cls, shards: int) -> int:

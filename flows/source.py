@@ -23,6 +23,12 @@ _PAUSED_FOR: Final = "ledger"
 _WEIGH_S: Final = 10.0
 
 
+Activations = tuple[tuple[str, dict[str, Any]], ...]
+"""Weights that a lesson put in force, by detector."""
+Told = Callable[[int], Activations | None]
+"""Asks what the lesson after a tick made of the weights; nothing while it has not been held."""
+
+
 class Cut(msgspec.Struct, frozen=True):
     """One tick as the source hands it on: split, and with what was refused and counted on the way."""
 
@@ -79,7 +85,10 @@ class SequencerPart(StatefulSourcePartition[Cut, bytes]):
         keeps: bool,
         watch: Watch | None = None,
         ledger: Path | None = None,
+        told: Told | None = None,
     ) -> None:
+        self.told = told
+        self._taught: Activations = ()
         self.sequencer = sequencer
         self.keeps = keeps
         self.splitter = splitter
@@ -95,6 +104,9 @@ class SequencerPart(StatefulSourcePartition[Cut, bytes]):
             raise StopIteration
         if self.watch.before is not None:
             self.watch.before()
+        if not self._is_taught():
+            self._awake = datetime.now(UTC) + _IDLE
+            return []
         started = time.perf_counter()
         try:
             tick = self.sequencer.next_tick()
@@ -108,11 +120,28 @@ class SequencerPart(StatefulSourcePartition[Cut, bytes]):
                 raise StopIteration
             self._awake = datetime.now(UTC) + _IDLE
             return []
-        split = self.splitter.split(tick, time.time())
+        taught = self._taught if tick.height else ()
+        awaits = self.splitter.memory.awaits
+        split = self.splitter.split(tick, time.time(), taught)
+        if tick.height:
+            self._taught = ()
+        else:  # nothing to begin at: what was taught waits for the next
+            self.splitter.memory.awaits = awaits
         metrics.STEP_SECONDS.labels(step="door").observe(time.perf_counter() - started)
         metrics.ROWS.labels(step="door").inc(tick.height)
         events = {stream: frame.height for stream, frame in tick.rows.items() if frame.height}
         return [Cut(tick.number, split, (*tick.rejected, *refused(tick)), tick.counts, events)]
+
+    def _is_taught(self) -> bool:
+        """Whether the lesson after the tick before has been held, where one was to be."""
+        awaits = self.splitter.memory.awaits
+        if awaits < 0 or self.told is None:
+            return True
+        taught = self.told(awaits)
+        if taught is None:
+            return False
+        self._taught = taught
+        return True
 
     def next_awake(self) -> datetime | None:
         """When to look again."""
@@ -181,7 +210,9 @@ class SequencerSource(FixedPartitionedSource[Cut, bytes]):
         keeps: bool,
         watch: Watch | None = None,
         ledger: Path | None = None,
+        told: Told | None = None,
     ) -> None:
+        self._told = told
         self._make = make
         self._splitter = splitter
         self._keeps = keeps
@@ -199,7 +230,9 @@ class SequencerSource(FixedPartitionedSource[Cut, bytes]):
         if kept is not None:
             splitter.restore(kept.splitter)
         ticks = self._opened(None if kept is None else kept.sequencer)
-        return SequencerPart(ticks, splitter, keeps=self._keeps, watch=self._watch, ledger=self._ledger)
+        return SequencerPart(
+            ticks, splitter, keeps=self._keeps, watch=self._watch, ledger=self._ledger, told=self._told
+        )
 
     def _opened(self, snapshot: bytes | None) -> Ticks:
         while True:

@@ -5,6 +5,8 @@ which tick that shard had before. Both travel with the rows: a hop works on a ti
 and in the order of ticks, so nothing depends on interleaving or on the number of workers.
 """
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -18,12 +20,15 @@ from features.plan import Reach
 from features.rows import Entity, Role, Rows, chosen
 from flows.controls import fault
 from flows.errors import FlowError
+from flows.found_out import found_out
 from flows.roles import role_rows
 from flows.telling import Telling, asking, with_told
+from models.labels import Label
 
 SUBJECT_SHARDS: Final = 4
 """Shards of the subject hop: only gated rows go there, so a few are enough."""
 
+_NEVER: Final = -(2**62)
 _NOBODY: Final = pl.DataFrame(
     schema={
         "seq": pl.Int64,
@@ -88,6 +93,8 @@ class Ids:
     clock: npt.NDArray[np.int64]  # latest recorded time of any row so far, by place in the tick
     rules: tuple[Rule, ...]
     read_at: float  # when the tick was read, wall clock, for the latency measure only
+    labels: tuple[Label, ...] = ()  # what was found out, for the learner
+    learn: bool = False  # whether a lesson follows this tick
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +114,12 @@ class _Memory(msgspec.Struct):
     clock: int
     told: dict[str, Any] = {}
     """What waits to be found out about earlier events, where a feature asks for it."""
+    heard: bool = False
+    """Whether something was found out since the last lesson."""
+    lesson: int = _NEVER
+    """The clock at the last lesson."""
+    awaits: int = -1
+    """After which tick a lesson was held whose weights no tick has yet."""
 
 
 @dataclass(slots=True)
@@ -115,6 +128,8 @@ class Splitter:
 
     shards: int
     reach: Reach
+    lesson_us: int = 0
+    """Time between lessons; 0 where nothing learns."""
     memory: _Memory = field(init=False)
     telling: Telling = field(init=False)
 
@@ -124,8 +139,8 @@ class Splitter:
         self.memory = _Memory([-1] * self.shards, [-1] * SUBJECT_SHARDS, -(2**62))
         self.telling = Telling(asking(self.reach.kept))
 
-    def split(self, tick: Tick, read_at: float) -> Split:
-        """Split one tick."""
+    def split(self, tick: Tick, read_at: float, taught: Sequence[tuple[str, dict[str, Any]]] = ()) -> Split:
+        """Split one tick; `taught` are weights that score from its first row on."""
         rows = with_told(role_rows(tick, self.reach.kept), self.telling.take(tick))
         shares: dict[int, dict[Entity, Rows]] = {}
         counts = np.zeros(self.shards, dtype=np.int64)
@@ -136,7 +151,7 @@ class Splitter:
                 if hi > lo:
                     shares.setdefault(shard, {})[entity] = ordered[lo:hi]
             counts += self._coming(entity, ordered)
-        rules = _rules(tick)
+        rules = (*self._activated(tick, taught), *_rules(tick))
         involved = range(self.shards) if rules else [int(s) for s in np.flatnonzero(counts)]
         second = {
             s: Expect(tick.number, self._had(self.memory.second, s, tick.number), int(counts[s]), rules)
@@ -196,6 +211,7 @@ class Splitter:
         ]
         if len(clock):
             self.memory.clock = int(clock[-1])
+        labels = tuple(found_out(tick)) if self.lesson_us else ()
         return Ids(
             tick.number,
             tick.first_seq,
@@ -206,7 +222,37 @@ class Splitter:
             clock,
             rules,
             read_at,
+            labels,
+            self._is_lesson(tick, labels, rules),
         )
+
+    def _activated(self, tick: Tick, taught: Sequence[tuple[str, dict[str, Any]]]) -> tuple[Rule, ...]:
+        """What the last lesson made of the weights, from this tick's first row on."""
+        if self.memory.awaits >= 0:
+            self.memory.awaits = -1
+        return tuple(
+            Rule(
+                tick.first_seq,
+                self.memory.clock,
+                "activate",
+                name,
+                json.dumps({"weights": weights, "taught": True}),
+            )
+            for name, weights in taught
+        )
+
+    def _is_lesson(self, tick: Tick, labels: tuple[Label, ...], rules: tuple[Rule, ...]) -> bool:
+        """Whether a lesson follows: something was found out, and the hours between two lessons have passed."""
+        if not self.lesson_us:
+            return False
+        memory = self.memory
+        memory.heard = memory.heard or bool(labels) or any(rule.kind == "decision" for rule in rules)
+        if memory.lesson == _NEVER:
+            memory.lesson = memory.clock
+        if not memory.heard or memory.clock // self.lesson_us <= memory.lesson // self.lesson_us:
+            return False
+        memory.heard, memory.lesson, memory.awaits = False, memory.clock, tick.number
+        return True
 
     def snapshot(self) -> bytes:
         """What it remembers, as data."""

@@ -6,18 +6,21 @@ and all of them obey the same control rows.
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from alerts.record import Counterfactual, Fact, Fire, Reason, Subject
 from detectors.base import Detector
 from features.declare import duration
 from features.rows import Entity
+from flows.drawing import Draw, Drawn, strata_of
 from flows.split import Rule
+from models.examples import Example
 from models.scorecard import Scorecard, Weights
 
 _HOUR_US: Final = 3_600_000_000
@@ -63,6 +66,8 @@ class Standing:
         self.card = detector.scorecard()
         self.threshold = detector.threshold
         self.scored = 0  # since somebody last asked
+        self.draw: Draw | None = None  # which rows are kept that do not alert
+        self.drawn: list[Example] = []
         self.needs = detector.needs()
         self.meanings = {name: detector.meaning(name) for name in self.needs}
         self.words = {name: meaning.words for name, meaning in self.meanings.items()}
@@ -77,6 +82,42 @@ class Standing:
             self.card = Scorecard(self.detector.signals, weights)
         elif rule.kind == "threshold":
             self.threshold = float(body["threshold"])
+
+    def keep_some(
+        self,
+        tokens: npt.NDArray[np.uint64],
+        ts: npt.NDArray[np.int64],
+        scores: npt.NDArray[np.float64],
+        tell: Callable[[int], Drawn],
+    ) -> None:
+        """Keep a random share of scored rows that do not alert, as they were scored."""
+        if self.draw is None:
+            return
+        for place, chance, kept_as in self.draw.of(self.detector.id, tokens, ts, scores, self.threshold):
+            row = tell(place)
+            self.drawn.append(
+                Example(
+                    event_id="",
+                    detector=self.detector.id,
+                    detector_version=self.detector.version,
+                    model_version=self.card.version.version,
+                    subject=row.subject,
+                    ts=int(ts[place]),
+                    seq=row.seq,
+                    score=float(scores[place]),
+                    threshold=self.threshold,
+                    kept_as=kept_as,
+                    chance=chance,
+                    side=row.side,
+                    strata=strata_of(row.age, row.home),
+                    values={name: known(float(row.values[name])) for name in self.signals},
+                )
+            )
+
+    def given(self) -> list[Example]:
+        """What was kept since this was last asked."""
+        drawn, self.drawn = self.drawn, []
+        return drawn
 
     def state(self) -> dict[str, Any]:
         """What stands, as plain data."""

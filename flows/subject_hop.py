@@ -68,7 +68,9 @@ class SubjectHop:
             if told is not None:
                 fired.append(told)
         edges = edges_as_one(part.edges for part in parts)
-        return Scored(tick, tuple(fired), ties=tuple(ties), edges=edges)
+        drawn = [one for part in parts for one in part.drawn]
+        drawn += [one for judge in self.pairing.judges.values() for one in judge.given()]
+        return Scored(tick, tuple(fired), ties=tuple(ties), drawn=tuple(drawn), edges=edges)
 
     def _told(self, one: Evidence) -> Evidence | None:
         """Keep what is said; an alert goes on with what the other stream says of the subject."""

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from models.errors import ModelError
@@ -77,6 +79,28 @@ def drawn(event_id: str, detector: str, one_in: int) -> bool:
     return int.from_bytes(digest, "little") < _HASHED // one_in
 
 
+SEED: Final = 20_260_302
+"""What the draw begins with: another seed draws other rows."""
+_MIX: Final = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
+
+
+def drawn_rows(
+    token: npt.NDArray[np.uint64], ts: npt.NDArray[np.int64], detector: str, one_in: int, seed: int = SEED
+) -> npt.NDArray[np.bool_]:
+    """Which rows belong to the random share: by a hash of whose row it is, when it happened, detector and seed.
+
+    A token is secret to whoever has no key, so nobody can choose an hour at which nothing is drawn; and the same
+    happening is drawn in every run, wherever it stands in its order.
+    """
+    salt = int.from_bytes(hashlib.blake2b(f"{seed}\0{detector}".encode(), digest_size=8).digest(), "little")
+    with np.errstate(over="ignore"):
+        mixed = token ^ (ts.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)) ^ np.uint64(salt)
+        for shift, factor in zip((30, 27), _MIX, strict=True):
+            mixed = (mixed ^ (mixed >> np.uint64(shift))) * factor
+        mixed ^= mixed >> np.uint64(31)
+    return mixed < np.uint64((_HASHED - 1) // one_in)
+
+
 class ExampleStore:
     """The examples in a folder."""
 
@@ -90,15 +114,18 @@ class ExampleStore:
             ModelError: an example has no sensible chance.
         """
         groups: dict[tuple[str, str], list[Example]] = {}
+        days: dict[str, list[Example]] = {}
         for one in examples:
             if not 0.0 < one.chance <= 1.0:
                 raise ModelError(
                     f"example {one.event_id}: a chance lies above 0 and at most at 1, not at {one.chance}"
                 )
             groups.setdefault((f"{one.detector}-{one.detector_version}", _day(one.ts)), []).append(one)
+            days.setdefault(_day(one.ts), []).append(one)
         for (kind, day), some in sorted(groups.items()):
             _put(self.folder / kind / day / f"{name}.parquet", _frame(some))
-            _put(self.folder / "index" / day / f"{kind}.{name}.parquet", _index(some))
+        for day, some in sorted(days.items()):
+            _put(self.folder / "index" / day / f"{name}.parquet", _index(some))
 
     def examples(self, detector: str, detector_version: int, from_ts: int, to_ts: int) -> pl.DataFrame:
         """The examples of one version of a detector within a span of time, in the one order."""

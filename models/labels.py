@@ -20,7 +20,7 @@ import numpy.typing as npt
 import polars as pl
 
 from models.errors import ModelError
-from models.examples import ALERT, SAMPLE
+from models.examples import ALERT
 from models.typologies import speaks_of
 
 _DAY_US: Final = 86_400_000_000
@@ -134,11 +134,13 @@ class LabelBook:
         self.path = path
         self._by_id: dict[str, Label] = {}
         self._last: dict[tuple[str, str], Label] = {}
+        self._torn = False
         for number, line in enumerate(path.read_bytes().splitlines() if path.exists() else (), start=1):
             try:
                 self._take(msgspec.json.decode(line, type=Label))
             except msgspec.MsgspecError as wrong:
-                if number == 1 or path.read_bytes().endswith(b"\n"):
+                self._torn = not path.read_bytes().endswith(b"\n")
+                if not self._torn:
                     raise ModelError(f"line {number} of {path} is no label ({wrong}): put it back") from wrong
 
     def __len__(self) -> int:
@@ -151,10 +153,15 @@ class LabelBook:
         A later word of the same origin about the same thing replaces the earlier; those of others stand beside it.
         """
         fresh: list[Label] = []
+        taken: set[str] = set()
         for one in labels:
-            if one.event_id not in self._by_id and all(one.event_id != each.event_id for each in fresh):
+            if one.event_id not in self._by_id and one.event_id not in taken:
+                taken.add(one.event_id)
                 fresh.append(one)
         if fresh:
+            if self._torn:
+                self.cut(self.path)
+                self._torn = False
             self._write(fresh)
         return tuple(corrected for one in fresh if (corrected := self._take(one)) is not None)
 
@@ -166,16 +173,21 @@ class LabelBook:
 
     def _write(self, labels: Sequence[Label]) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        torn = (
-            self.path.exists() and not self.path.read_bytes().endswith(b"\n") and self.path.stat().st_size > 0
-        )
-        if torn:  # half a line from a crash: it was never acknowledged
-            whole = self.path.read_bytes()
-            self.path.write_bytes(whole[: whole.rfind(b"\n") + 1])
         with self.path.open("ab") as file:
             file.write(b"".join(msgspec.json.encode(one) + b"\n" for one in labels))
             file.flush()
             os.fsync(file.fileno())
+
+    @staticmethod
+    def cut(path: Path, length: int | None = None) -> None:
+        """Cut a file back to a length it had; without one, to its last whole line: half a line was never acknowledged."""
+        if not path.exists():
+            return
+        raw = path.read_bytes()
+        keep = raw.rfind(b"\n") + 1 if length is None else min(length, len(raw))
+        if keep < len(raw):
+            with path.open("r+b") as file:
+                file.truncate(keep)
 
     def _take(self, label: Label) -> Corrected | None:
         self._by_id[label.event_id] = label
@@ -212,7 +224,7 @@ def labelled(
             right.append(None if said is None else float(said))
             origin.append(label.origin)
             known_at.append(label.at)
-        elif kept_as == SAMPLE and ts + horizon <= as_of:
+        elif kept_as != ALERT and ts + horizon <= as_of:
             right.append(0.0)
             origin.append("matured")
             known_at.append(ts + horizon)

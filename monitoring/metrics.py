@@ -36,6 +36,11 @@ STEP_BUCKETS: Final = (
 )  # fmt: skip
 """One step over one frame: 2 rows take some 100 microseconds, 20,000 rows some 20 milliseconds."""
 
+DELAY_BUCKETS: Final = (
+    3_600.0, 21_600.0, 86_400.0, 259_200.0, 604_800.0, 1_209_600.0, 2_592_000.0, 5_184_000.0, 7_776_000.0, 15_552_000.0,
+)  # fmt: skip
+"""From an hour, an analyst's answer, to half a year, the longest horizon."""
+
 SNAPSHOT_BUCKETS: Final = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
 Over = Literal["livesum", "livemax", "livemin", "max"]
@@ -136,6 +141,48 @@ MODEL: Final = _gauge(
     over="livemax",
 )
 SCORED: Final = _counter("scored_rows", "Rows that passed a detector's gate and were scored", "detector")
+
+# What it learns
+EXAMPLES: Final = _counter(
+    "examples", "Scored rows kept to learn from, by detector and why they were kept", "detector", "kept_as"
+)
+OUTCOMES: Final = _counter(
+    "outcomes",
+    "Scored rows of which the truth became known, by detector, force, age band, who said so and what",
+    "detector",
+    "force",
+    "age_band",
+    "origin",
+    "outcome",
+)
+LABEL_DELAY_SECONDS: Final = _histogram(
+    "label_delay_seconds",
+    "Time from scoring a row to knowing the truth of it",
+    "detector",
+    "origin",
+    buckets=DELAY_BUCKETS,
+)
+PREQUENTIAL_LOSS: Final = _gauge(
+    "prequential_loss_ratio",
+    "Mean logarithmic loss of the scores of rows whose truth became known, latest 200",
+    "detector",
+    over="livemax",
+)
+DRIFT: Final = _counter(
+    "drift_changes",
+    "Changes noticed in scores, features or errors, by detector and what changed",
+    "detector",
+    "what",
+)
+DRIFT_TIME: Final = _gauge(
+    "drift_last_seconds",
+    "Event time of the last change noticed, since 1970",
+    "detector",
+    "what",
+    over="livemax",
+)
+LESSONS: Final = _counter("lessons", "Lessons held", "activated")
+LESSON_SECONDS: Final = _histogram("lesson_seconds", "Time of one lesson", buckets=STEP_BUCKETS)
 
 # Whether it runs
 READY: Final = _gauge(

@@ -7,6 +7,7 @@ from console.options import (
     Data,
     Json,
     Labels,
+    Learn,
     Links,
     Payments,
     Processes,
@@ -45,6 +46,7 @@ def replay(
     data: Data = None,
     recovery: Recovery = None,
     processes: Processes = None,
+    learn: Learn = None,
     json: Json = False,
 ) -> None:
     """Run files through the flows as fast as they go, then stop and say what was found.
@@ -66,6 +68,7 @@ def replay(
         folder=folder,
         recovery=recovery,
         processes=processes,
+        learn=learn,
     )
     from flows.running import replay as run_through
 

@@ -6,6 +6,7 @@ from console.options import (
     Accounts,
     Data,
     Labels,
+    Learn,
     Links,
     MetricsPort,
     Payments,
@@ -46,6 +47,7 @@ def run(
     data: Data = None,
     recovery: Recovery = None,
     processes: Processes = None,
+    learn: Learn = None,
     metrics_port: MetricsPort = None,
 ) -> None:
     """Run the flows until stopped, with a supervisor that starts them again when they fall.
@@ -68,6 +70,7 @@ def run(
         folder=folder,
         recovery=recovery,
         processes=processes,
+        learn=learn,
         metrics_port=metrics_port,
         follow=True,
     )

@@ -1,0 +1,44 @@
+"""What an alert and a decision are to the learner: a row as it was scored, and a label about it."""
+
+import json
+
+from alerts.record import Fire
+from flows.drawing import strata_of
+from flows.split import Rule
+from models.examples import ALERT, Example
+from models.labels import Label
+
+
+def example_of(fire: Fire, alert_id: str) -> Example:
+    """The row that raised an alert."""
+    return Example(
+        event_id=fire.event_id,
+        detector=fire.detector,
+        detector_version=int(fire.detector_version),
+        model_version=fire.model_version,
+        subject=fire.subject.name,
+        ts=fire.ts,
+        seq=fire.seq,
+        score=fire.score,
+        threshold=fire.threshold,
+        kept_as=ALERT,
+        alert_id=alert_id,
+        strata=strata_of(0, fire.home_force or fire.victim_force),
+        values=dict(fire.features),
+    )
+
+
+def decided(rule: Rule) -> Label:
+    """A decision as a label; one that opens an alert again takes the outcome back."""
+    body = json.loads(rule.body or "{}")
+    return Label(
+        event_id=f"decision:{body['alert_id']}:{rule.recorded_ts:x}",
+        about=f"alert:{body['alert_id']}",
+        label=body.get("outcome") or "unclear",
+        at=rule.recorded_ts,
+        origin="analyst",
+        reason_code=body.get("reason") or "",
+        by=body.get("by") or "",
+        role=body.get("role") or "",
+        seq=rule.seq,
+    )
