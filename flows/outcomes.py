@@ -5,6 +5,7 @@ import json
 from alerts.record import Fire
 from flows.drawing import strata_of
 from flows.split import Rule
+from flows.standing import known
 from models.examples import ALERT, Example
 from models.labels import Label
 
@@ -24,7 +25,7 @@ def example_of(fire: Fire, alert_id: str) -> Example:
         kept_as=ALERT,
         alert_id=alert_id,
         strata=strata_of(0, fire.home_force or fire.victim_force),
-        values=dict(fire.features),
+        values={name: known(value) for name, value in fire.features.items()},
     )
 
 

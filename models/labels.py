@@ -105,18 +105,18 @@ class Label(msgspec.Struct, frozen=True, kw_only=True):
         """What it teaches a detector that claims something of a subject: right, wrong or unclear; or it says nothing.
 
         An outcome of an alert is about what that alert said. Of who was harmed it is wrong to say that they were
-        involved; that somebody was involved says nothing about whether they were harmed as well.
+        involved; that somebody was involved, or was not, says nothing about whether they were harmed as well.
         """
         if self.about.startswith("alert:"):
             return (self.taught,)
         standing = self.standing_of(subject, side)
         if standing is None or not speaks_of(self.typology, claim.typology):
             return None
+        if claim.victim and standing != HARMED and (standing == INVOLVED or not about_one(self)):
+            return None
         if not self.taught:
             return (self.taught,)
-        if claim.victim:
-            return None if standing == INVOLVED else (True,)
-        return (standing != HARMED,)
+        return (claim.victim or standing != HARMED,)
 
 
 class Corrected(msgspec.Struct, frozen=True):

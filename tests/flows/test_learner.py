@@ -1,0 +1,203 @@
+"""The learner beside the flow: labels teach in one place, versions take effect at a place in the one order."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from alerts.record import Alert, from_json
+from detectors.discovery import detector
+from flows.controls import publish
+from flows.drawing import Draw
+from flows.national_hop import NationalHop
+from flows.running import RunOptions, replay
+from models.examples import ExampleStore
+from models.labels import LabelBook
+
+START = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
+DAY = timedelta(days=1)
+MULE = detector("mule_account")
+AUTHOR = MULE.scorecard().version.version
+
+
+def _payment(n: str, at: datetime, payer: str, payee: str, pounds: float, **more: Any) -> dict[str, Any]:
+    return {
+        "event_id": n, "ts": at.isoformat(), "source": "bank", "rail": "fps", "amount_minor": round(pounds * 100),
+        "payer_account": payer, "payee_account": payee,
+    } | more  # fmt: skip
+
+
+def _mule(k: int, at: datetime) -> list[dict[str, Any]]:
+    """Four strangers pay in and it leaves within minutes."""
+    found = []
+    for v in range(4):
+        then = at + timedelta(minutes=30 * v)
+        opened = (at - 20 * DAY).date().isoformat()
+        found.append(
+            _payment(
+                f"i{k}-{v}",
+                then,
+                f"00-00-2{v} {k:08d}",
+                f"00-00-11 {k:08d}",
+                900 + 50 * v,
+                payee_opened=opened,
+            )
+        )
+        out = then + timedelta(minutes=8)
+        found.append(_payment(f"o{k}-{v}", out, f"00-00-11 {k:08d}", f"00-00-40 {v:08d}", 880 + 50 * v))
+    return found
+
+
+class World:
+    """Mules on some days, labels about the first of them, and the flow that learns."""
+
+    def __init__(self, folder: Path) -> None:
+        self.data = folder
+        payments = [r for k, day in enumerate((0, 1, 2, 5, 6, 9)) for r in _mule(k, START + day * DAY)]
+        said = [("innocent", 0, 1.5), ("innocent", 1, 3.1), ("confirmed", 2, 4.2), ("confirmed", 0, 7.0)]
+        labels = [
+            {"event_id": f"l{n}", "ts": (START + day * DAY).isoformat(), "source": "bank", "origin": "bank",
+             "about": f"account:00-00-11 {k:08d}", "subjects": [f"account:00-00-11 {k:08d}"], "label": word,
+             "typology": "mule_account"}
+            for n, (word, k, day) in enumerate(said)
+        ]  # fmt: skip
+        for name, records in (("payments", payments), ("labels", labels)):
+            lines = (json.dumps(r) + "\n" for r in sorted(records, key=lambda r: str(r["ts"])))
+            (folder / f"{name}.ndjson").write_text("".join(lines))
+
+    def run(self, name: str, **more: Any) -> list[Alert]:
+        at = self.data / name
+        options = {
+            "inputs": {s: (str(self.data / f"{s}.ndjson"),) for s in ("payments", "labels")}, "data": at,
+            "store": f"sqlite:///{self.data / name}.sqlite", "alerts_out": self.data / f"{name}.out", "bound": False,
+            "learn": True,
+        }  # fmt: skip
+        at.mkdir(exist_ok=True)
+        replay(RunOptions(**(options | more)))
+        told = [from_json(line) for line in (self.data / f"{name}.out").read_bytes().splitlines()]
+        return [alert for alert in told if alert.detector == MULE.id]
+
+    def lessons(self, name: str) -> list[dict[str, Any]]:
+        path = self.data / name / "models" / "lessons.ndjson"
+        return [json.loads(line) for line in path.read_bytes().splitlines()]
+
+    def examples(self, name: str) -> pl.DataFrame:
+        return ExampleStore(self.data / name / "examples").examples(MULE.id, MULE.version, 0, 4 * 10**15)
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    monkeypatch.setenv("LINEWATCH_TOKEN_KEY", "5a" * 32)
+    monkeypatch.setenv("LINEWATCH_DATA", str(tmp_path / "settings"))
+    monkeypatch.setenv("LINEWATCH_TICK_ROWS", "5")
+    monkeypatch.setenv("LINEWATCH_SAMPLE_ONE_IN", "1")
+    return World(tmp_path)
+
+
+def test_labels_teach_at_a_place_in_the_one_order_on_any_number_of_processes_after_any_fall(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alerts = world.run("one")
+    first = {a.alert_id: a for a in reversed(alerts)}.values()
+    versions = [a.model_version for a in sorted(first, key=lambda a: a.first_event_ts)]
+    assert versions[:2] == [AUTHOR] * 2
+    assert versions[3] != AUTHOR  # what was learnt scores, without a restart
+    lessons = world.lessons("one")
+    corrected = [one for lesson in lessons for one in lesson["corrected"] if one["detector"] == MULE.id]
+    assert corrected  # the bank took back what it had said of the first mule
+    assert {(one["had_taught"], one["teaches"]) for one in corrected} == {(False, True)}
+    in_force = [lesson["activated"].get(MULE.id) for lesson in lessons]
+    assert versions[3] in in_force
+
+    two = world.run("two", processes=2)
+    assert two == alerts
+    assert world.lessons("two") == lessons
+    assert world.examples("two").equals(world.examples("one"))
+
+    falls, work = [9, 6, 4], NationalHop.work
+
+    def falling(hop: NationalHop, ids: Any, parts: Any) -> Any:
+        if falls and ids.tick >= falls[-1]:
+            falls.pop()
+            raise RuntimeError("fell over")
+        return work(hop, ids, parts)
+
+    monkeypatch.setattr(NationalHop, "work", falling)
+    while True:
+        try:
+            fallen = world.run("fallen", recovery=world.data / "recovery", epoch_seconds=0.001)
+            break
+        except Exception:
+            assert len(falls) < 3
+    assert not falls
+    assert fallen == alerts
+    assert world.lessons("fallen") == lessons
+    assert world.examples("fallen").equals(world.examples("one"))
+    book = LabelBook(world.data / "fallen" / "examples" / "labels.ndjson")
+    assert len(book) == 4
+
+
+def test_examples_are_as_scored_each_once_and_tell_the_alert(world: World) -> None:
+    alerts = world.run("one")
+    rows = world.examples("one")
+    assert rows.select("event_id", "subject").is_duplicated().sum() == 0
+    raised = rows.filter(pl.col("kept_as") == "alert")
+    assert set(raised["alert_id"]) == {a.alert_id for a in alerts}
+    first = next(a for a in alerts if a.revision == 1)
+    row = raised.filter(pl.col("alert_id") == first.alert_id).row(0, named=True)
+    assert row["score"] == first.score
+    assert {name: row[f"v.{name}"] for name in first.assessment.features} == first.assessment.features
+    drawn = rows.filter(pl.col("kept_as") != "alert")
+    assert drawn.height > 0
+    assert (drawn["score"] < drawn["threshold"]).all()
+    assert set(drawn["side"]) <= {"payer", "payee"}
+
+
+def test_without_learning_nothing_is_kept_and_nothing_waits(world: World) -> None:
+    alerts = world.run("off", learn=False)
+    assert {a.model_version for a in alerts} == {AUTHOR}
+    assert not (world.data / "off" / "examples").exists()
+
+
+def test_what_is_drawn_does_not_depend_on_how_rows_come_together() -> None:
+    rng = np.random.default_rng(1)
+    tokens, ts = (
+        rng.integers(0, 2**63, 20_000).astype(np.uint64),
+        np.arange(20_000, dtype=np.int64) * 1_000_000,
+    )
+    scores = rng.random(20_000)
+    draw = Draw(100)
+    whole = draw.of("d", tokens, ts, scores, 0.8)
+    parts = [
+        (place + start, chance, kept)
+        for start in range(0, 20_000, 7_000)
+        for place, chance, kept in draw.of(
+            "d", tokens[start : start + 7_000], ts[start : start + 7_000], scores[start : start + 7_000], 0.8
+        )
+    ]
+    assert whole == parts
+    near = [place for place, chance, _ in whole if chance == 0.1]
+    far = [place for place, chance, _ in whole if chance == 0.01]
+    assert len(near) == pytest.approx(20_000 * 0.4 * 0.1, rel=0.15)
+    assert len(far) == pytest.approx(20_000 * 0.4 * 0.01, rel=0.3)
+    assert (scores[near] >= 0.4).all()
+    assert (scores[near + far] < 0.8).all()
+    assert draw.of("other", tokens, ts, scores, 0.8) != whole
+
+
+def test_where_a_flow_teaches_the_desk_only_writes_down(world: World) -> None:
+    world.run("one")
+    from alerts.store import AlertStore
+
+    store = AlertStore(f"sqlite:///{world.data / 'one'}.sqlite")
+    alert = next(a for a in store.alerts() if a.detector == MULE.id)
+    store.decide(alert.alert_id, "innocent", "DC 1234", "own_accounts")
+    (effect,) = publish(store, world.data / "one")
+    store.close()
+    assert effect.version is None
+    rows = (world.data / "one" / "control" / "decisions.ndjson").read_bytes().splitlines()
+    assert [json.loads(row)["kind"] for row in rows] == ["decision"]
