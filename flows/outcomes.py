@@ -25,7 +25,7 @@ def example_of(fire: Fire, alert_id: str) -> Example:
         kept_as=ALERT,
         alert_id=alert_id,
         strata=strata_of(0, fire.home_force or fire.victim_force),
-        values={name: known(value) for name, value in fire.features.items()},
+        values={name: None if value is None else known(value) for name, value in fire.features.items()},
     )
 
 

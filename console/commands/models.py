@@ -31,13 +31,19 @@ EXAMPLES: Final = (
         "linewatch models promote mule_account-1.r3f2a --agreed-by 'A. Second' --reason 'more found, as few alerts'",
         "two people make it the champion; running flows take it up",
     ),
+    Example("linewatch models lessons mule_account", "what flows learnt, and what was corrected"),
+    Example(
+        "linewatch models measures mule_account", "right and wrong by area and age band, as the truth came"
+    ),
     Example(
         "linewatch models rollback mule_account --agreed-by 'A. Second' --reason 'precision fell'",
         "put the champion before it back",
     ),
 )
 
-Action = Literal["list", "show", "retrain", "compare", "challenge", "retire", "promote", "rollback"]
+Action = Literal[
+    "list", "show", "retrain", "compare", "challenge", "retire", "promote", "rollback", "lessons", "measures"
+]
 
 
 def models(
@@ -109,7 +115,11 @@ def models(
         "links": links,
         "watch": watch,
     }
-    if action == "list":
+    if action in ("lessons", "measures"):
+        from console.learnt import show_lessons, show_measures
+
+        (show_lessons if action == "lessons" else show_measures)(folder, name, json=json)
+    elif action == "list":
         _list(registry, name, json=json)
     elif action == "show":
         _show(_needed(registry), _asked(name), plots, json=json)
