@@ -102,7 +102,7 @@ def _within(span: Any) -> Any:
 
 def _last(found: "Material") -> int:
     """When anything was last heard of: silence counts up to then and no longer."""
-    return max([0, *found.examples["ts"].to_list(), *(label.at for label in found.labels)])
+    return int(max([0, *found.examples["ts"].to_list(), *(label.at for label in found.labels)]))
 
 
 def _measure(path: Path, detector: str, told: "dict[str, tuple[Rates, ...]]", out: "list[Alarm]") -> None:

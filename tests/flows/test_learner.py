@@ -36,16 +36,13 @@ def _mule(k: int, at: datetime) -> list[dict[str, Any]]:
     found = []
     for v in range(4):
         then = at + timedelta(minutes=30 * v)
-        opened = (at - 20 * DAY).date().isoformat()
+        told = {
+            "payee_opened": (at - 20 * DAY).date().isoformat(),
+            "payee_age_band": "18-20",
+            "cop": "no_match",
+        }
         found.append(
-            _payment(
-                f"i{k}-{v}",
-                then,
-                f"00-00-2{v} {k:08d}",
-                f"00-00-11 {k:08d}",
-                900 + 50 * v,
-                payee_opened=opened,
-            )
+            _payment(f"i{k}-{v}", then, f"00-00-2{v} {k:08d}", f"00-00-11 {k:08d}", 900 + 50 * v, **told)
         )
         out = then + timedelta(minutes=8)
         found.append(_payment(f"o{k}-{v}", out, f"00-00-11 {k:08d}", f"00-00-40 {v:08d}", 880 + 50 * v))

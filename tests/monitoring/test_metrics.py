@@ -16,7 +16,7 @@ from monitoring import metrics, processes
 from monitoring.errors import MonitoringError
 from monitoring.exposition import Exposition, what_it_waits_for
 
-UNITS = ("_seconds", "_bytes", "_total", "_info", "_entities")
+UNITS = ("_seconds", "_bytes", "_total", "_info", "_entities", "_ratio")
 WITHOUT_UNIT = {"linewatch_ready", "linewatch_paused", "linewatch_supervisor_paused", "linewatch_epoch"}
 WITHOUT_UNIT |= {"linewatch_fairness_share", "linewatch_fairness_alarms"}
 
