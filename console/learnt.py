@@ -9,6 +9,8 @@ from console.output import hint, say_json, say_table, screen
 
 _LESSONS: Final = "lessons.ndjson"
 _MEASURES: Final = "measures.json"
+_EVER: Final = 4_000_000_000_000_000
+"""The year 2096, in microseconds: after everything."""
 _NONE: Final = (
     "No flow has taught here yet: run one with --learn (linewatch replay --learn, linewatch run --learn), with labels. "
     "What the desk's decisions taught is in models/DETECTOR.json."
@@ -94,6 +96,44 @@ def show_measures(folder: Path, detector: str | None, *, json: bool) -> None:
                 for m in told["moved"]
             ],
         )
+
+
+def show_review(folder: Path, detector: str | None, *, json: bool) -> None:
+    """Rows drawn at random for a person to look at, which nobody has yet: they claim nothing, and their answers tell misses.
+
+    Raises:
+        ConsoleError: no flow has kept examples here.
+    """
+    from alerts.record import when_text
+    from detectors.discovery import all_detectors
+    from models.examples import REVIEW, ExampleStore
+    from models.labels import LabelBook
+
+    root = folder / "examples"
+    if not root.exists():
+        raise ConsoleError(_NONE)
+    known = {one.about for one in LabelBook(root / "labels.ndjson").known(_EVER)}
+    rows = []
+    for about in all_detectors():
+        if detector in (None, about.id):
+            frame = ExampleStore(root).examples(about.id, about.version, 0, _EVER)
+            kept = frame.filter(frame["kept_as"] == REVIEW) if frame.height else frame
+            rows += [one for one in kept.iter_rows(named=True) if f"event:{one['event_id']}" not in known]
+    said = [
+        {
+            "detector": one["detector"],
+            "ts": when_text(one["ts"]),
+            "about": f"event:{one['event_id']}",
+            "subject": one["subject"],
+        }
+        for one in sorted(rows, key=lambda one: (one["ts"], one["event_id"]))
+    ]
+    if json:
+        for one in said:
+            say_json(one)
+        return
+    say_table(("drawn at random for", "when", "about", "subject"), [tuple(one.values()) for one in said])
+    hint("Answer with a label: about as above, label confirmed or innocent, origin random_review (--labels)")
 
 
 def _lessons(folder: Path) -> list[dict[str, Any]]:

@@ -42,7 +42,17 @@ EXAMPLES: Final = (
 )
 
 Action = Literal[
-    "list", "show", "retrain", "compare", "challenge", "retire", "promote", "rollback", "lessons", "measures"
+    "list",
+    "show",
+    "retrain",
+    "compare",
+    "challenge",
+    "retire",
+    "promote",
+    "rollback",
+    "lessons",
+    "measures",
+    "review",
 ]
 
 
@@ -115,10 +125,11 @@ def models(
         "links": links,
         "watch": watch,
     }
-    if action in ("lessons", "measures"):
-        from console.learnt import show_lessons, show_measures
+    if action in ("lessons", "measures", "review"):
+        from console.learnt import show_lessons, show_measures, show_review
 
-        (show_lessons if action == "lessons" else show_measures)(folder, name, json=json)
+        show = {"lessons": show_lessons, "measures": show_measures, "review": show_review}[action]
+        show(folder, name, json=json)
     elif action == "list":
         _list(registry, name, json=json)
     elif action == "show":
