@@ -34,7 +34,7 @@ class CuckooedPlace(NetworkDetector):
 
     id = "cuckooed_place"
     title = "One cell to which a line's customers come, day after day"
-    version = 1
+    version = 2
     status = "experimental"
     threat = "county_lines"
     typology = "cuckooing"
@@ -61,16 +61,17 @@ class CuckooedPlace(NetworkDetector):
         & (pl.col("its_rung") <= 0.35)
     )
     signals = (
-        Signal("visits.customers_7d", 3, 10, 2.2, log=True),  # T10: many customers of one line
-        Signal("visits.visits_7d", 5, 30, 1.4, log=True),  # T10: again and again
-        Signal("visits.days_7d", 1, 4, 1.2),
-        Signal("visits.share_7d", 0.05, 0.3, 2.0),  # where they come to, of all the places they go
-        Signal("visits.staying_7d", 0, 2, 1.4),  # T10: one or two new residents
-        Signal("its_contacters", 8, 25, 0.8, log=True),
-        Signal("its_rung", 0.4, 0.1, 0.8),
-        Signal("its_contacts_each", 2.2, 5, 0.8, log=True),
+        # where they come to, of all the places they go: in an ordinary cell of their town it is a fiftieth
+        Signal("visits.share_7d", 0.02, 0.15, 3.4),
+        Signal("visits.customers_7d", 4, 16, 2.4, log=True),  # T10: many customers of one line
+        Signal("visits.visits_7d", 5, 40, 1.0, log=True),  # T10: again and again
+        Signal("visits.days_7d", 1, 4, 1.0),
+        Signal("visits.staying_7d", 0, 2, 1.0),  # T10: one or two new residents
+        Signal("its_contacters", 8, 25, 0.6, log=True),
+        Signal("its_rung", 0.4, 0.1, 0.6),
+        Signal("its_contacts_each", 2.2, 5, 0.6, log=True),
     )
-    intercept = -6.4
+    intercept = -6.3
     threshold = 0.5
     bands = (0.6, 0.8, 0.93)
     budget = 0.1
@@ -79,8 +80,8 @@ class CuckooedPlace(NetworkDetector):
     active = "seen_force"
     quiet_hours = 168
     misses = (
-        "Homes in a cell where the customers live themselves, lines that deliver to the door, short lets of a night or two, and "
-        "visitors whose phones are off or tell no place."
+        "Homes in a cell where the customers live themselves, homes to which few of a line's customers come, lines that "
+        "deliver to the door, short lets of a night or two, and visitors whose phones are off or tell no place."
     )
     innocent = (
         "A chemist, a hostel or a station in the middle of a small town, where many people come for other reasons.",
