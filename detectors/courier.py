@@ -24,7 +24,7 @@ class Courier(Detector):
 
     id = "courier"
     title = "Sent about by a line, away from home for nights"
-    version = 1
+    version = 2
     status = "experimental"
     threat = "county_lines"
     typology = "courier"
@@ -42,7 +42,7 @@ class Courier(Detector):
         Signal("nights_away_7d", 0, 3, 1.4),  # T8: stays of 1 to 6 nights
         Signal("away_km", 5, 40, 1.0, log=True),  # T8
     )
-    intercept = -6.2
+    intercept = -5.8
     threshold = 0.5
     bands = (0.6, 0.8, 0.93)
     budget = 0.3
