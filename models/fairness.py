@@ -20,6 +20,8 @@ RATIO: Final = 1.25
 """The four-fifths rule of selection (EEOC Uniform Guidelines, 1978), turned round: an alert is a burden."""
 ENOUGH: Final = 30
 """Subjects below which a stratum is told but raises no alarm."""
+SEVERAL: Final = 5
+"""To so many it must have happened: among dozens of strata one or two are nothing."""
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,6 +96,8 @@ def alarms(by: str, found: tuple[Rates, ...], ratio: float = RATIO) -> tuple[Ala
             shares = [getattr(other, measure) for other in rest]
             others = share_of(sum(s.count for s in shares), sum(s.of for s in shares))
             if mine.of < ENOUGH or others.of < ENOUGH or mine.share is None or others.share is None:
+                continue
+            if (mine.count if sign > 0 else mine.of - mine.count) < SEVERAL:
                 continue
             high, low = (mine, others) if sign > 0 else (others, mine)
             apart = high.low > low.high
