@@ -719,6 +719,7 @@ def _assessment(fire: Fire) -> Assessment:
         features=dict(fire.features),
         usual=dict(fire.usual),
         counterfactual=fire.counterfactual,
+        nearest=fire.nearest,
         scored_event_id=fire.event_id,
         scored_seq=fire.seq,
         scored_ts=fire.ts,

@@ -83,6 +83,16 @@ class Counterfactual(msgspec.Struct, frozen=True):
     words: str = ""
 
 
+class NearestCase(msgspec.Struct, frozen=True):
+    """The confirmed earlier alert of the same detector that is most like this one: its id, and what was alike."""
+
+    alert_id: str
+    likeness: float
+    """1: the same in every signal that speaks."""
+    alike: tuple[str, ...] = ()
+    words: str = ""
+
+
 class Assessment(msgspec.Struct, frozen=True, kw_only=True):
     """What the model made of it, frozen when it scored: nothing here is ever worked out again."""
 
@@ -93,6 +103,7 @@ class Assessment(msgspec.Struct, frozen=True, kw_only=True):
     features: dict[str, float | None] = {}
     usual: dict[str, float | None] = {}
     counterfactual: Counterfactual | None = None
+    nearest: NearestCase | None = None
     scored_event_id: str = ""
     scored_seq: int = -1
     scored_ts: int = NO_TIME
@@ -214,6 +225,7 @@ class Fire(msgspec.Struct, frozen=True, kw_only=True):
     features: Mapping[str, float | None] = {}
     usual: Mapping[str, float | None] = {}
     counterfactual: Counterfactual | None = None
+    nearest: NearestCase | None = None
     home_force: int = 0
     """Where the holder (of the number, of the account) is; 0 unknown."""
     active_forces: tuple[tuple[int, float], ...] = ()

@@ -12,7 +12,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from alerts.record import Alert, Subject
+from alerts.record import Alert, NearestCase, Subject
 from console import wording
 from console.output import band, indented
 
@@ -64,6 +64,8 @@ def parts(alert: Alert, about: About, history: Sequence[Happening]) -> Iterator[
         _why(alert, about),
     )
     yield _section("What would not have alerted", [_counterfactual(alert, about)])
+    if alert.assessment.nearest is not None:
+        yield _section("The nearest confirmed case", [_nearest(alert.assessment.nearest)])
     yield _section("What was seen (facts)", _facts(alert))
     yield _section("Where it goes", _where(alert))
     if about.innocent:
@@ -151,6 +153,10 @@ def _counterfactual(alert: Alert, about: About) -> str:
     unit = about.unit_of(change.feature)
     would_be, was = wording.value(change.would_be, unit), wording.value(change.value, unit)
     return f"{wording.spoken(change.feature)} at {would_be} instead of {was}"
+
+
+def _nearest(case: NearestCase) -> str:
+    return f"alert {case.alert_id}, alike by {wording.share(case.likeness)}; {case.words}"
 
 
 def _facts(alert: Alert) -> Table | Text:

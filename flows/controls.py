@@ -195,7 +195,7 @@ class _Rows:
         if decision.status == "snoozed":
             snooze = {"subject": alert.subject.name, "until": decision.until}
             made.append(_row("snooze", decision, alert.detector, snooze))
-        made.append(_row("decision", decision, alert.detector, _decided(decision)))
+        made.append(_row("decision", decision, alert.detector, _decided(decision, alert)))
         text = b"".join(json.dumps(row, sort_keys=True).encode() + b"\n" for row in made)
         if not self._whole:
             text = b"\n" + text  # half a line from a crash is refused by itself and takes nothing with it
@@ -207,8 +207,10 @@ class _Rows:
         self._known.add(str(made[-1]["event_id"]))
 
 
-def _decided(decision: Decision) -> dict[str, Any]:
-    return {
+def _decided(decision: Decision, alert: Alert) -> dict[str, Any]:
+    """A decision; of a confirmed alert with the values it was scored on, so that later ones can be held against it."""
+    confirmed = {"features": dict(alert.assessment.features)} if decision.outcome == "confirmed" else {}
+    return confirmed | {
         "alert_id": decision.alert_id,
         "outcome": decision.outcome,
         "revision": decision.revision,
@@ -302,6 +304,7 @@ def _fault(kind: str, about: str, body: dict[str, Any]) -> str | None:
         return None if sound else "a threshold lies between 0 and 1"
     if kind == "decision":
         sound = isinstance(body.get("alert_id"), str) and body.get("outcome") in (*OUTCOMES, None)
+        sound &= isinstance(body.get("features", {}), dict)
         return None if sound else f"a decision names an alert and one of {', '.join(OUTCOMES)}"
     if kind == "snooze":
         sound = ":" in str(body.get("subject")) and isinstance(body.get("until"), int)

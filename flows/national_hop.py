@@ -1,7 +1,7 @@
 """The national hop: one place for what crosses shards. Gated rows only: firings become episodes and alerts here."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
@@ -23,6 +23,7 @@ from flows.ties import TieHop
 from flows.waiting import Waiting
 from models.examples import Example
 from models.labels import Label
+from models.nearest import Confirmed
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,8 @@ class NationalHop:
         data_class: str = "synthetic",
     ) -> None:
         self.priorities = priorities
+        detectors = tuple(detectors)
+        self.confirmed = {each.id: _confirmed_of(each) for each in detectors}
         self.ties = TieHop(detectors, data_class)
         self.episodes = Episodes(rules=priorities)
         self.networks = Networks(detectors, data_class)
@@ -66,6 +69,7 @@ class NationalHop:
         self.draw: Draw | None = None  # where a learner follows
         self._alerted: list[Example] = []
         self._ids: dict[int, Ids] = {}
+        self._cases_changed: set[str] = set()
 
     def expect(self, ids: Ids) -> list[TickDone]:
         """Be told of a tick and the names of its events; gives the ticks that are through."""
@@ -125,7 +129,7 @@ class NationalHop:
         fires = fires + [self._named(ids, fire) for fire in self.networks.work(edges)]
         for fire in sorted(fires, key=lambda f: (f.seq, f.detector, f.subject.name)):
             alerts += self.episodes.advance(fire.clock_ts)
-            alert = self.episodes.fire(fire)
+            alert = self.episodes.fire(self._with_nearest(fire))
             alerts += [] if alert is None else [alert]
             if self.draw is not None and alert is not None and alert.revision == 1:
                 self._alerted.append(example_of(fire, alert.alert_id))
@@ -145,12 +149,32 @@ class NationalHop:
             ),
         )
 
+    def _with_nearest(self, fire: Fire) -> Fire:
+        """A firing with the confirmed alert that it is most like, as known at its place in the order."""
+        known = self.confirmed.get(fire.detector)
+        if not known:
+            return fire
+        return msgspec.structs.replace(fire, nearest=known.nearest(fire.features))
+
+    def _learn_case(self, detector: str, body: Mapping[str, Any]) -> None:
+        """Remember a confirmed alert by its values, or forget one that is confirmed no more."""
+        known = self.confirmed.get(detector)
+        if known is None:
+            return
+        if body["outcome"] == "confirmed" and "features" in body:
+            known.confirm(body["alert_id"], body["features"])
+            self._cases_changed.add(detector)
+        elif body["outcome"] is not None:
+            known.take_back(body["alert_id"])
+            self._cases_changed.add(detector)
+
     def _obey(self, ids: Ids, rule: Rule) -> list[Alert]:
         body = json.loads(rule.body or "{}")
         self.networks.obey(rule)
         # what had ended by then goes out first, wherever the tick was cut
         alerts = list(self.episodes.advance(int(ids.clock[rule.seq - ids.first_seq])))
         if rule.kind == "decision":
+            self._learn_case(rule.detector, body)
             ended = self.episodes.decide(body["alert_id"], body["outcome"], rule.recorded_ts)
             alerts += [] if ended is None else [ended]
             if ended is not None and body["outcome"] == "confirmed":
@@ -171,10 +195,13 @@ class NationalHop:
             "episodes": self.episodes.snapshot(),
             "ties": self.ties.dump(),
             "networks": self.networks.dump(),
+            "confirmed": {name: known.state() for name, known in self.confirmed.items() if known},
         }
 
     def changes(self) -> dict[str, Any]:
         """What changed since the last `dump` or `changes`."""
+        changed = {name: self.confirmed[name].state() for name in sorted(self._cases_changed)}
+        self._cases_changed.clear()
         return {
             "had": self.waiting.had,
             "last_ts": self.last_ts,
@@ -182,6 +209,7 @@ class NationalHop:
             "episodes": self.episodes.changes(),
             "ties": self.ties.changes(),
             "steps": self.networks.changes(),
+            "confirmed": changed,
         }
 
     def load(self, states: list[dict[str, Any]]) -> None:
@@ -198,10 +226,22 @@ class NationalHop:
         self.waiting.had, self.last_ts = states[-1]["had"], states[-1]["last_ts"]
         for state in states:
             self.ties.load(state["ties"])
+            for name, known in state.get("confirmed", {}).items():
+                if name in self.confirmed:
+                    self.confirmed[name].restore(known)
 
     def digest(self) -> str:
         """A digest of what is known here."""
         hasher = blake2b(self.episodes.snapshot(), digest_size=16)
         hasher.update(repr(self.ties.told()).encode())
         hasher.update(self.networks.digest().encode())
+        hasher.update(
+            repr([(name, known.state()) for name, known in self.confirmed.items() if known]).encode()
+        )
         return hasher.hexdigest()
+
+
+def _confirmed_of(detector: type[Detector]) -> Confirmed:
+    return Confirmed(
+        detector.signals, {s.feature: detector.meaning(s.feature).words for s in detector.signals}
+    )
