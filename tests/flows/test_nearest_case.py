@@ -1,8 +1,8 @@
 """The nearest confirmed case: a decision with its values is known from its place in the one order on, and not before."""
 
 import json
-from math import isfinite
 from datetime import datetime, timedelta
+from math import isfinite
 from pathlib import Path
 
 import pytest
@@ -29,7 +29,9 @@ def heard(
     if decision is not None:
         values = {signal.feature: signal.value_at(0.9) for signal in MuleAccount.signals}
         if like is not None:
-            values = {name: value for name, value in like.features.items() if value is not None and isfinite(value)}
+            values = {
+                name: value for name, value in like.features.items() if value is not None and isfinite(value)
+            }
         row = {
             "event_id": "d1",
             "ts": (datetime.fromisoformat(str(records[-1]["ts"])) - decision).isoformat(),
