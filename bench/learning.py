@@ -59,7 +59,9 @@ def guilty_of(world: Path, key: Key, kinds: tuple[str, ...]) -> dict[str, list[t
         end = when_us(story["to"]) if story.get("to") else begin + 30 * DAY_US
         note = json.loads(story.get("note") or "{}")
         accounts = [note["victim_account"]] if "victim_account" in note else story["accounts"]
-        named = [("account", each) for each in accounts] + [("card", note["card"])] * ("card" in note)
+        named = [("account", each) for each in accounts] + (
+            [("card", note["card"])] if "card" in note else []
+        )
         for kind, value in named:
             hi, lo = token_of(key, kind, value)
             found[f"{kind}:{hi:016x}{lo:016x}"].append((begin, end + DAY_US))
