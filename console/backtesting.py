@@ -99,8 +99,9 @@ def _check(asked: Asked, inputs: Inputs) -> None:
 def _model(data: Path, about: "type[Detector]", name: str | None) -> tuple[str, Any, float]:
     """A version's name, its model and its threshold; without a name, what scores now."""
     from console.settings import settings
-    from flows.controls import lineage_of
-    from flows.promoting import KEY, registry_of
+    from flows.controls import learns, lineage_of
+    from flows.promoting import registry_of
+    from flows.shelf import KEY
     from models.scorecard import Scorecard
 
     key = settings().model_key or data / KEY
@@ -110,6 +111,8 @@ def _model(data: Path, about: "type[Detector]", name: str | None) -> tuple[str, 
         threshold = (
             registry.card(champion).threshold if registry is not None and champion else about.threshold
         )
+        if registry is not None and champion and not learns(data, about.id):
+            return champion, registry.model(champion, about.signals), threshold
         weights = lineage_of(data, about).in_force
         return weights.version, Scorecard(about.signals, weights), threshold
     if name == about.scorecard().version.version:

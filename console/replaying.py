@@ -28,8 +28,9 @@ def look_again(alert: Alert, data: Path, inputs: Mapping[str, list[str] | None],
     import msgspec
 
     from console.settings import settings
-    from flows.promoting import KEY, registry_of
+    from flows.promoting import registry_of
     from flows.rescoring import from_events, from_frozen
+    from flows.shelf import KEY, Shelf
 
     key = settings().model_key or data / KEY
     looks = {"frozen": from_frozen(alert, data, registry_of(data, key) if key.exists() else None)}
@@ -37,6 +38,7 @@ def look_again(alert: Alert, data: Path, inputs: Mapping[str, list[str] | None],
         looks["events"] = from_events(
             alert,
             _source(data, inputs),
+            Shelf(data, key),
             steps.at,
         )
     outcomes = {look.outcome for look in looks.values()}

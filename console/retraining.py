@@ -186,8 +186,8 @@ def retrain(
         about.says_when_right(),
     )
     names = [signal.feature for signal in about.signals]
-    weights, threshold = standing(registry, about, registry.champion(about.id))
-    champion = Scorecard(about.signals, weights).score(training.values_of(parts.validated, names))
+    stands, threshold = standing(registry, about, registry.champion(about.id))
+    champion = stands.score(training.values_of(parts.validated, names))
     made = training.train_scorecard(parts, about.signals, f"{about.id}-{about.version}.")
     trees = training.train_trees(parts, names)
     card = Scorecard(about.signals, made)
@@ -213,9 +213,9 @@ def retrain(
     for each in candidates:
         version = made.version if each.kind == "scorecard" else _named_after(made.version)
         cards.append(
-            _register(registry, about, each, version, parts, span, weights.version, champion, by, note, names)
+            _register(registry, about, each, version, parts, span, stands.name, champion, by, note, names)
         )
-    return Trained(tuple(cards), weights.version, training.measures_of(parts.validated, champion, threshold))
+    return Trained(tuple(cards), stands.name, training.measures_of(parts.validated, champion, threshold))
 
 
 def _named_after(version: str) -> str:

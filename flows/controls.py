@@ -10,7 +10,6 @@ lineage of each scorecard with every lesson.
 
 import fcntl
 import json
-import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,15 +29,17 @@ from events.frames import column
 from events.ledger import Tick
 from events.rejected import Rejected, Where, digest_of
 from flows.errors import FlowError
+from flows.shelf import MODEL, MODELS, Shelf
 from models.errors import ModelError
 from models.learning import Lesson, Lineage, begun, checked, taught, untaught
-from models.scorecard import Scorecard, Weights
+from models.scorecard import Weights
+from models.working import SCORECARD, Model, working
 
 FOLDER: Final = "control"
 FILE: Final = "decisions.ndjson"
-MODELS: Final = "models"
 FLOW_TEACHES: Final = "learner"
 """Where this file is in `models`, a flow teaches (flows/learner.py), and a decision is written down and no more."""
+PROMOTED: Final = "models.ndjson"
 SOURCE: Final = "linewatch.decisions"
 NOT_OBEYED: Final = "not_obeyed"
 """Why a control row becomes a dead letter that the door had let in: the flow cannot do what it says."""
@@ -105,13 +106,26 @@ def _learnt(data: Path, decision: Decision, alert: Alert) -> Lineage | None:
         about = detector(alert.detector)
     except DetectorError:
         return None
-    if alert.detector_version != str(about.version):
+    if alert.detector_version != str(about.version) or not learns(data, about.id):
         return None
     before = lineage_of(data, about)
     after = _after(before, about, decision, alert)
     if after != before:
         _keep(data / MODELS / f"{about.id}.json", after)
     return after
+
+
+def learns(data: Path, about: str) -> bool:
+    """Whether decisions teach what scores now: a scorecard they do, trees they do not."""
+    path, told = folder_of(data) / PROMOTED, True
+    for line in path.read_bytes().splitlines() if path.exists() else ():
+        try:
+            row = json.loads(line)
+            if row["kind"] == "activate" and row["detector"] == about:
+                told = MODEL not in row["body"]
+        except (ValueError, KeyError, TypeError):
+            continue  # not ours to judge: the flow refuses it with a reason
+    return told
 
 
 def _keep(path: Path, lineage: Lineage) -> None:
@@ -258,11 +272,11 @@ def _write_whole(path: Path, raw: bytes) -> None:
 # ------------------------------------------------------------------------------------------------ taken by the flow
 
 
-def refused(tick: Tick) -> tuple[Rejected, ...]:
-    """The control rows of a tick that cannot be obeyed, as dead letters."""
+def refused(tick: Tick, shelf: Shelf | None = None) -> tuple[Rejected, ...]:
+    """The control rows of a tick that cannot be obeyed, as dead letters; models that rows name are on the shelf."""
     found = []
     for source, kind, about, body in _of(tick, "source", "kind", "detector", "body"):
-        wrong = fault(kind, about, body)
+        wrong = obeyed(kind, about, body, shelf)[1]
         if wrong is not None:
             digest = digest_of(str(body).encode())
             found.append(Rejected(source, "control", NOT_OBEYED, f"body: {wrong}", digest, Where()))
@@ -276,28 +290,48 @@ def _of(tick: Tick, *columns: str) -> list[tuple[Any, ...]]:
 
 def fault(kind: str, about: str, body: str) -> str | None:
     """What is wrong with a control row, if anything: one that cannot be obeyed must not reach what scores."""
+    return obeyed(kind, about, body)[1]
+
+
+def obeyed(kind: str, about: str, body: str, shelf: Shelf | None = None) -> tuple[str, str | None]:
+    """A control row's body as the shards need it, with the model it names; and what is wrong with it, if anything."""
     try:
         plain = json.loads(body or "{}")
     except ValueError:
-        return "the body is not JSON"
+        return body, "the body is not JSON"
     if not isinstance(plain, dict):
-        return "the body is not an object"
+        return body, "the body is not an object"
     try:
-        return _fault(kind, about, plain)
+        whole = (shelf or Shelf()).filled(plain)
+        return body if whole is plain else json.dumps(whole), _fault(kind, about, whole)
     except (DetectorError, ModelError, msgspec.ValidationError) as wrong:
-        return str(wrong)
+        return body, str(wrong)
+
+
+def _model(about: type[Detector], body: dict[str, Any]) -> Model:
+    """The model that a control row brings.
+
+    Raises:
+        ModelError: it is none that can score for the detector.
+    """
+    named = body.get(MODEL)
+    if named is None:
+        weights = msgspec.convert(body.get("weights"), Weights)
+        return working(SCORECARD, weights.version, body["weights"], about.signals)
+    if not isinstance(named, dict):
+        raise ModelError("a model is named by kind, version and digest")
+    return working(str(named.get("kind")), str(named.get("version")), named.get("weights"), about.signals)
 
 
 def _fault(kind: str, about: str, body: dict[str, Any]) -> str | None:
-    if kind == "activate":
-        weights = msgspec.convert(body.get("weights"), Weights)
+    if kind in ("activate", "challenge"):
         known = detector(about)
-        Scorecard(known.signals, weights)
-        numbers = (weights.intercept, *weights.weights.values())
-        if not weights.version.startswith(f"{known.id}-{known.version}."):
-            return f"{weights.version} is no version of {known.id} {known.version}"
-        return None if all(map(math.isfinite, numbers)) else "a weight is not a number"
-    if kind == "threshold":
+        model = _model(known, body)
+        if not model.name.startswith(f"{known.id}-{known.version}."):
+            return f"{model.name} is no version of {known.id} {known.version}"
+    if kind == "retire":
+        return None if isinstance(body.get("version"), str) else "which version is retired is not said"
+    if kind in ("threshold", "challenge"):
         detector(about)
         threshold = body.get("threshold")
         sound = isinstance(threshold, int | float) and 0.0 < threshold < 1.0

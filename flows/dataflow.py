@@ -35,6 +35,7 @@ from flows.split import SUBJECT_SHARDS, Expect, Ids, Rule, Share, Split
 from flows.standing import Standing
 from flows.subject_hop import SubjectHop
 from flows.ties import TIE_BYTES
+from models.shadows import Shadow
 from monitoring import metrics
 
 NATIONAL: Final = "national"
@@ -133,9 +134,13 @@ class _Hop(StatefulBatchLogic[Any, Any, bytes]):
             metrics.LATE.labels(step=self.step, entity=entity).inc(max(0, now.late - before.late))
             self.measured[entity] = now
         for each in self.standing():
-            self._say_version(each.detector.id, each.card.version.version)
+            self._say_version(each.detector.id, each.card.name)
             metrics.SCORED.labels(detector=each.detector.id).inc(each.scored)
             each.scored = 0
+            for version, (rows, seconds) in each.shaded.items():
+                metrics.SHADOW_ROWS.labels(detector=each.detector.id, version=version).inc(rows)
+                metrics.SHADOW_SECONDS.labels(detector=each.detector.id, version=version).inc(seconds)
+            each.shaded = {}
 
     def standing(self) -> Iterable[Standing]:
         """The detectors that score here."""
@@ -437,6 +442,7 @@ def build(
     detectors: tuple[type[Detector], ...] | None = None,
     draw: Draw | None = None,
     learner: FixedPartitionedSink[TickDone, bytes] | None = None,
+    shadows: FixedPartitionedSink[tuple[Shadow, ...], bytes] | None = None,
 ) -> Dataflow:
     """The whole flow. `state` is where shards keep their state; `ends` where they leave a word when the input is done."""
     detectors = all_detectors() if detectors is None else detectors
@@ -471,6 +477,8 @@ def build(
     op.output("alerts", done, alerts)
     if learner is not None:
         op.output("learner", done, learner)
+    if shadows is not None:
+        op.output("shadow", op.flat_map("shadows", done, _said_in_shadow), shadows)
     op.output("letters", op.map("letter_key", cuts, lambda cut: (NATIONAL, _without_split(cut))), letters)
     return flow
 
@@ -481,6 +489,10 @@ def _addressed(names: tuple[str, ...], packets: dict[int, Any]) -> list[tuple[st
 
 def _to(names: tuple[str, ...], item: tuple[int, Any]) -> tuple[str, tuple[str, Any]]:
     return names[item[0]], (names[item[0]], item[1])
+
+
+def _said_in_shadow(item: tuple[str, TickDone]) -> list[tuple[str, tuple[Shadow, ...]]]:
+    return [(item[0], item[1].shadows)] if item[1].shadows else []
 
 
 def _without_split(cut: Cut) -> Cut:

@@ -13,7 +13,7 @@ from flows.evidence import Evidence
 from flows.gates import Gate
 from flows.noting import Crossed, Note
 from flows.split import Rule
-from flows.standing import Moment, Standing
+from flows.standing import Floats, Moment, Standing
 from models.labels import PAYEE, PAYER
 
 Values = dict[str, float]
@@ -55,9 +55,8 @@ class Judge(Standing):
         self.scored += len(passed)
         if not len(passed):
             return []
-        scores = self.card.score(
-            np.array([[values[place][name] for name in self.signals] for place in passed])
-        )
+        rows = np.array([[values[place][name] for name in self.signals] for place in passed])
+        scores = self.card.score(rows)
         seconds = [found[place][0].halves[0].happened for place in passed]
         self.keep_some(
             np.array([second.own_lo for second in seconds], dtype=np.uint64),
@@ -65,6 +64,8 @@ class Judge(Standing):
             scores,
             lambda i: self._drawn(found[passed[i]][0], values[passed[i]]),
         )
+        if self.challengers:
+            self._shade([found[place][0] for place in passed], rows, scores)
         return [
             (found[place][0], self._evidence(found[place][0], values[place], float(score)))
             for place, score in zip(passed, scores, strict=True)
@@ -76,6 +77,16 @@ class Judge(Standing):
         side = PAYEE if self.detector.about == "other" or payment.role == Role.PAYEE else PAYER
         subject = self._subject(crossed, minor=False).name
         return Drawn(second.seq, subject, side, values, payment.age, payment.home)
+
+    def _shade(self, pairs: Sequence[Crossed], rows: Floats, scores: Floats) -> None:
+        """Let challengers score pairs too."""
+
+        def named(i: int) -> tuple[int, str, str]:
+            payment, telecoms = pairs[i].payment.happened, pairs[i].telecoms.happened
+            about = self._drawn(pairs[i], {})
+            return max(payment.ts, telecoms.ts), about.subject, about.side
+
+        self.shade(rows, scores, np.array([pair.seq for pair in pairs], dtype=np.int64), named)
 
     def _values(self, crossed: Crossed, people: int) -> Values:
         values = _of_halves(self.carried, crossed, usual=False)

@@ -23,10 +23,11 @@ from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
 from alerts.record import when_text
 from detectors.base import Detector
-from flows.controls import FLOW_TEACHES, MODELS
+from flows.controls import FLOW_TEACHES
 from flows.keeping import Keeper, patiently
 from flows.measuring import Measures
 from flows.national_hop import Lesson, TickDone
+from flows.shelf import MODELS
 from flows.source import Activations
 from models.examples import Example, ExampleStore
 from models.labels import Label

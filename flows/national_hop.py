@@ -18,12 +18,14 @@ from flows.evidence import merged
 from flows.networks import Networks, split_at
 from flows.outcomes import decided, example_of
 from flows.second_pass import Scored
+from flows.shadowing import as_one
 from flows.split import Expect, Ids, Rule
 from flows.ties import TieHop
 from flows.waiting import Waiting
 from models.examples import Example
 from models.labels import Label
 from models.nearest import Confirmed
+from models.shadows import Shadow
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,8 @@ class TickDone:
     alerts: tuple[Alert, ...]
     read_at: float
     lesson: "Lesson | None" = None
+    shadows: tuple[Shadow, ...] = ()
+    """What challengers said, in the one order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +109,15 @@ class NationalHop:
             self.last_ts = int(ids.clock[-1])
             alerts += self.episodes.advance(self.last_ts)
         lesson = None if self.draw is None else self._lesson(ids, parts)
-        return TickDone(ids.tick, len(ids.clock), self.last_ts, tuple(alerts), ids.read_at, lesson)
+        return TickDone(
+            ids.tick,
+            len(ids.clock),
+            self.last_ts,
+            tuple(alerts),
+            ids.read_at,
+            lesson,
+            self._shadows(ids, parts),
+        )
 
     def _lesson(self, ids: Ids, parts: list[Scored]) -> Lesson:
         drawn = [one for part in parts for one in part.drawn]
@@ -122,6 +134,13 @@ class NationalHop:
         labels = tuple(sorted((*ids.labels, *said), key=lambda one: (one.seq, one.event_id)))
         rules = tuple(rule for rule in ids.rules if rule.kind in ("activate", "threshold"))
         return Lesson(tuple(kept), labels, rules, ids.learn)
+
+    def _shadows(self, ids: Ids, parts: list[Scored]) -> tuple[Shadow, ...]:
+        """What challengers said, wherever they scored, with the names of the events."""
+        found = [one for part in parts for one in part.shadows]
+        for each in (*self.ties.judges.values(), *self.networks.scorers.values()):
+            found += each.shadows_since()
+        return tuple(one._replace(event_id=ids.event_id[one.seq - ids.first_seq]) for one in as_one(found))
 
     def _told(self, ids: Ids, fires: list[Fire], edges: dict[str, Edges]) -> list[Alert]:
         """Work through a stretch without control rows: the episodes' alerts, in order."""

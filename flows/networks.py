@@ -57,11 +57,19 @@ class NetworkScorer(Standing):
         self.scored += len(gated)
         if not len(gated):
             return []
-        scores = self.card.score(np.ascontiguousarray(values[gated][:, self.columns]))
+        signals = np.ascontiguousarray(values[gated][:, self.columns])
+        scores = self.card.score(signals)
         rows = edges.rows[gated]
         self.keep_some(
             rows["own_lo"], rows["ts"], scores, lambda i: self._drawn(rows[i : i + 1], values[gated[i]])
         )
+        if self.challengers:
+
+            def named(i: int) -> tuple[int, str, str] | None:
+                about = self._drawn(rows[i : i + 1], values[gated[i]])
+                return (int(rows["ts"][i]), about.subject, about.side) if about.subject else None
+
+            self.shade(signals, scores, rows["seq"], named)
         fires = []
         for at in np.flatnonzero(scores >= self.threshold):
             row = int(gated[at])
@@ -181,7 +189,7 @@ class Networks:
     def digest(self) -> str:
         """A digest of what is known here."""
         parts = [
-            f"{name}:{scorer.card.version.version}:{scorer.threshold}:{family}:{state.digest()}"
+            f"{name}:{scorer.words_of_state}:{family}:{state.digest()}"
             for name, scorer in self.scorers.items()
             for family, state in scorer.states.items()
         ]

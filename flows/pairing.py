@@ -133,19 +133,24 @@ class Pairing:
         """All that waits, as plain data."""
         self._sweep()
         self.touched.clear()
-        return self._plain(self.waiting)
+        for judge in self.judges.values():
+            judge.changed = False
+        return self._plain(self.waiting, self.judges)
 
     def changes(self) -> dict[str, Any]:
         """What changed since the last `dump` or `changes`."""
         touched = [key for key in self.touched if key in self.waiting]
         self.touched.clear()
-        return self._plain(touched)
+        changed = [name for name, judge in self.judges.items() if judge.changed]
+        for name in changed:
+            self.judges[name].changed = False
+        return self._plain(touched, changed)
 
-    def _plain(self, keys: Iterable[tuple[str, Number]]) -> dict[str, Any]:
+    def _plain(self, keys: Iterable[tuple[str, Number]], judges: Iterable[str]) -> dict[str, Any]:
         return {
             "now": self.now,
             "crowded_out": self.crowded_out,
-            "judges": {name: judge.state() for name, judge in self.judges.items()},
+            "judges": {name: self.judges[name].state() for name in judges},
             "waiting": [[*key, *map(list, self.waiting[key])] for key in sorted(keys)],
         }
 
@@ -166,7 +171,7 @@ class Pairing:
     def told(self) -> list[Any]:
         """All that is known, in one order: for the digest."""
         living = [(key, self._living(key)) for key in sorted(self.waiting)]
-        versions = [(n, j.card.version.version, j.threshold) for n, j in self.judges.items()]
+        versions = [(n, j.words_of_state) for n, j in self.judges.items()]
         return [versions, [(key, *waits) for key, waits in living if any(waits)]]
 
 

@@ -16,19 +16,20 @@ import msgspec
 from alerts.record import when_text
 from detectors.base import Detector
 from detectors.discovery import detector
-from flows.controls import MODELS, SOURCE, folder_of
+from flows.controls import PROMOTED, SOURCE, folder_of
 from flows.errors import FlowError
-from models.card import Card
+from flows.shelf import KEY, MODEL, MODELS
 from models.errors import ModelError
 from models.learning import Lineage, begun
 from models.registry import Promotion, Registry
-from models.scorecard import Scorecard, Weights
+from models.scorecard import Scorecard
 from models.signing import signer_of
+from models.working import SCORECARD, Model
 
-FILE: Final = "models.ndjson"
-KEY: Final = "models.key"
+FILE: Final = PROMOTED
 _LOCK: Final = ".lock"
 _ACTS: Final = ("promote", "rollback")
+_LAST: Final = {"promote": "threshold", "rollback": "threshold", "challenge": "challenge", "retire": "retire"}
 
 
 def registry_of(data: Path, key: Path | None = None, *, make: bool = False) -> Registry:
@@ -40,41 +41,39 @@ def registry_of(data: Path, key: Path | None = None, *, make: bool = False) -> R
     return Registry(data / MODELS, signer_of(key or data / KEY, make=make))
 
 
-def check_promotable(card: Card) -> None:
-    """Refuse what the flow cannot score with.
+def check_fits(registry: Registry, version: str) -> Model:
+    """The model that is to score in a flow, once it is sure that one can score with it.
 
     Raises:
-        ModelError: it is no scorecard of the detector as it is now.
+        ModelError: it is a pickle, not as it was signed, or made for another version of its detector.
     """
-    if card.kind != "scorecard":
-        raise ModelError(
-            f"{card.version} is not a scorecard: it can challenge (`linewatch models challenge`), where it scores and "
-            "raises nothing, and be compared; what raises alerts must explain itself by its weights"
-        )
+    card = registry.card(version)
     about = detector(card.detector)
     if card.detector_version != about.version:
         raise ModelError(
             f"{card.version} was made for version {card.detector_version} of {card.detector}, which is at "
             f"{about.version} now: retrain it"
         )
+    return registry.model(version, about.signals)
 
 
-def standing(registry: Registry, about: type[Detector], version: str) -> tuple[Weights, float]:
-    """The weights and the threshold of a champion; of none, the author's own.
+def standing(registry: Registry, about: type[Detector], version: str) -> tuple[Model, float]:
+    """The model and the threshold of a champion; of none, the author's own.
 
     Raises:
         ModelError: the version cannot be loaded, or does not fit its detector.
     """
     if not version:
-        return about.scorecard().version, about.threshold
-    card = registry.card(version)
-    check_promotable(card)
-    try:
-        weights = msgspec.convert(registry.weights(version), Weights)
-    except msgspec.ValidationError as wrong:
-        raise ModelError(f"the weights of {version} cannot be read: {wrong}") from wrong
-    Scorecard(about.signals, weights)
-    return weights, card.threshold
+        return about.scorecard(), about.threshold
+    return check_fits(registry, version), registry.card(version).threshold
+
+
+def brought(registry: Registry, model: Model) -> dict[str, Any]:
+    """A model as a control row brings it: a scorecard whole, any other by version and digest."""
+    if model.kind == SCORECARD:
+        return {"weights": model.plain()}
+    _, digest = registry.data(model.name)
+    return {MODEL: {"kind": model.kind, "version": model.name, "digest": digest}}
 
 
 def publish(registry: Registry, data: Path) -> tuple[Promotion, ...]:
@@ -106,15 +105,12 @@ def _publish(registry: Registry, data: Path, path: Path) -> tuple[Promotion, ...
             continue  # half a line: the flow refuses it with a reason
     done = []
     for one in registry.promotions():
-        if one.stage not in _ACTS or _name("threshold", one) in known:
+        if _name(_LAST[one.stage], one) in known:
             continue
         about = detector(one.detector)
-        weights, threshold = standing(registry, about, one.version)
-        _begin(data / MODELS / f"{one.detector}.json", about, weights)
-        rows = [
-            _row("activate", one, {"weights": msgspec.to_builtins(weights)}),
-            _row("threshold", one, {"threshold": threshold}),  # written last: where it is, both are
-        ]
+        rows = _rows(registry, about, one)
+        if one.stage in _ACTS:
+            _begin(data / MODELS / f"{one.detector}.json", about, registry, one.version)
         text = b"".join(json.dumps(row, sort_keys=True).encode() + b"\n" for row in rows)
         with path.open("ab") as file:
             file.write(text if not raw or raw.endswith(b"\n") else b"\n" + text)
@@ -125,9 +121,26 @@ def _publish(registry: Registry, data: Path, path: Path) -> tuple[Promotion, ...
     return tuple(done)
 
 
-def _begin(path: Path, about: type[Detector], weights: Weights) -> None:
-    """Begin a lineage at a new champion; what was taught before stays beside it."""
-    begin = begun(about.id, about.version, Scorecard(about.signals, weights))
+def _rows(registry: Registry, about: type[Detector], one: Promotion) -> list[dict[str, Any]]:
+    """The control rows of one decision. The one that `_LAST` names is written last: where it is, all are."""
+    if one.stage == "retire":
+        return [_row("retire", one, {"version": one.version})]
+    model, threshold = standing(registry, about, one.version)
+    bringing = brought(registry, model)
+    if one.stage == "challenge":
+        return [_row("challenge", one, bringing | {"threshold": threshold})]
+    return [_row("activate", one, bringing), _row("threshold", one, {"threshold": threshold})]
+
+
+def _begin(path: Path, about: type[Detector], registry: Registry, version: str) -> None:
+    """Begin a lineage at a new champion; what was taught before stays beside it. Trees are not taught by decisions."""
+    model, _ = standing(registry, about, version)
+    if not isinstance(model, Scorecard):
+        if path.exists():
+            before = msgspec.json.decode(path.read_bytes(), type=Lineage)
+            path.replace(path.with_name(f"{about.id}.{before.learnt.version}.json"))
+        return
+    begin = begun(about.id, about.version, model)
     if path.exists():
         before = msgspec.json.decode(path.read_bytes(), type=Lineage)
         if before.expert == begin.expert:

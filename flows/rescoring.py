@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import msgspec
+import numpy as np
 import polars as pl
 
 from alerts.episodes import assessed
@@ -23,13 +24,15 @@ from detectors.base import Detector
 from detectors.discovery import detector
 from detectors.errors import DetectorError
 from events.ledger import LedgerError, Tick
-from flows.controls import MODELS, folder_of
+from flows.controls import folder_of
+from flows.shelf import MODELS, Shelf
 from flows.standing import reasons_of
 from flows.walking import Walk
 from models.errors import ModelError
 from models.learning import Lineage, known_values, taught
 from models.registry import Registry
 from models.scorecard import Scorecard, Weights, digest_of
+from models.working import Model
 
 Outcome = Literal["agrees", "differs", "gone"]
 _LOOK_EVERY: Final = 20
@@ -72,47 +75,45 @@ def from_frozen(alert: Alert, data: Path, registry: Registry | None) -> Look:
     if isinstance(about, str):
         return Look(outcome="gone", why=about)
     try:
-        weights, where = weights_of(about, alert.model_version, data, registry)
+        model, where = model_of(about, alert.model_version, data, registry)
     except ModelError as gone:
         return Look(outcome="gone", why=str(gone))
     held = alert.assessment
-    card = Scorecard(about.signals, weights)
     values = known_values(about.signals, held.features)
-    contributions = card.contributions(values)
+    contributions, intercept = model.explained(values)
     usual = {name: math.nan if (u := held.usual.get(name)) is None else u for name in values}
     words = dict.fromkeys(values, "")
-    change = card.smallest_change(values, held.threshold)
+    change = model.smallest_change(values, held.threshold)
     again = Assessment(
         reasons=reasons_of(words, values, usual, contributions),
         contributions=dict(contributions),
-        intercept=weights.intercept,
+        intercept=intercept,
         counterfactual=None if change is None else Counterfactual(change[0], None, change[1]),
     )
-    told = {"score": card.score_one(values), **_told(again)}
-    return _held_against(_frozen(alert), told, f"the weights of {weights.version}, {where}")
+    score = float(model.score(np.array([[values[name] for name in values]]))[0])
+    told = {"score": score, **_told(again)}
+    return _held_against(_frozen(alert), told, f"the weights of {model.name}, {where}")
 
 
-def weights_of(
-    about: type[Detector], version: str, data: Path, registry: Registry | None
-) -> tuple[Weights, str]:
-    """The weights that a version names, and where they were found.
+def model_of(about: type[Detector], version: str, data: Path, registry: Registry | None) -> tuple[Model, str]:
+    """The model that a version names, and where its weights were found.
 
     Raises:
         ModelError: they are nowhere any more, or not as they were signed.
     """
-    expert = about.scorecard().version
-    if version == expert.version:
+    expert = about.scorecard()
+    if version == expert.name:
         return expert, "the author's own"
     if registry is not None and any(card.version == version for card in registry.versions(about.id)):
-        return msgspec.convert(registry.weights(version), Weights), "from the registry"
+        return registry.model(version, about.signals), "from the registry"
     for lineage in _lineages(data, about.id):
         found = _within(lineage, about, version)
         if found is not None:
-            return found, "as its lessons make them"
+            return Scorecard(about.signals, found), "as its lessons make them"
     for path in sorted(folder_of(data).glob("*.ndjson")):
         found = _brought(path, version)
         if found is not None:
-            return found, f"as {path.name} brought them"
+            return Scorecard(about.signals, found), f"as {path.name} brought them"
     raise ModelError(
         f"the weights of {version} are nowhere any more: not in the registry, in no lineage and in no control row of "
         f"{data}. Look in a copy of the data folder from when it scored"
@@ -173,13 +174,15 @@ def _sound(weights: Weights) -> Weights:
 # --------------------------------------------------------------------------------------------------- from the events
 
 
-def from_events(alert: Alert, source: Source, progress: Callable[[int], None] | None = None) -> Look:
+def from_events(
+    alert: Alert, source: Source, shelf: Shelf | None = None, progress: Callable[[int], None] | None = None
+) -> Look:
     """Take the ticks through the hops again, up to the scored event, and hold what fires there against the alert."""
     about = _detector_of(alert)
     if isinstance(about, str):
         return Look(outcome="gone", why=about)
     fires: list[Fire] = []
-    walk = Walk([about], fires.append, raising=True)
+    walk = Walk([about], fires.append, raising=True, shelf=shelf)
     begins = 0
     began = False
     try:

@@ -23,6 +23,7 @@ from bytewax._bytewax import cluster_main
 from bytewax.recovery import RecoveryConfig, init_db_dir
 
 from alerts.priority import STANDING, read_rules
+from alerts.store import AlertStore
 from detectors.discovery import all_detectors
 from events.bases import Bases
 from events.codes import STREAMS
@@ -35,12 +36,15 @@ from flows import controls
 from flows.dataflow import build, plan_of
 from flows.drawing import Draw
 from flows.errors import FlowError
+from flows.guarding import guard
 from flows.keeping import is_passing
 from flows.learner import LearnerSink, word_of_lesson
 from flows.settings import Settings, key_ring, sources_beside
-from flows.sinks import AlertsSink, LettersSink, Tally
+from flows.shelf import Shelf
+from flows.sinks import AlertsSink, LettersSink, ShadowSink, Tally
 from flows.source import LedgerTicks, SequencerSource, Watch
 from flows.split import Splitter
+from models import shadows
 from monitoring import metrics, processes
 from monitoring.exposition import Exposition
 from places.forces import forces
@@ -174,7 +178,7 @@ def replay_ledger(
         teller = None if on_progress is None else _Teller(on_progress, started)
         source = SequencerSource(
             lambda _: LedgerTicks(Ledger(ledger, fsync="never")),
-            lambda: _splitter(settings, learns=_learns(options, settings)),
+            lambda: _splitter(settings, ledger.parent, learns=_learns(options, settings)),
             keeps=False,
             told=lambda tick: word_of_lesson(folders.words, tick),
         )
@@ -270,7 +274,7 @@ def _work(
         watch.before = lambda: door.take_until(_tomorrow())
     source = SequencerSource(
         lambda snapshot: _sequencer(options, settings, folders, ledger_folder, snapshot, door),
-        lambda: _splitter(settings, learns=_learns(options, settings)),
+        lambda: _splitter(settings, options.data, learns=_learns(options, settings)),
         keeps=folders.door is not None,
         watch=watch,
         ledger=ledger_folder,
@@ -293,9 +297,10 @@ def ticks_of(options: RunOptions) -> Iterator[Tick]:
         sequencer.close()
 
 
-def _splitter(settings: Settings, *, learns: bool) -> Splitter:
+def _splitter(settings: Settings, data: Path, *, learns: bool) -> Splitter:
     hours = settings.learn_hours if learns else 0
-    return Splitter(settings.shards, plan_of(all_detectors()).reach, hours * _HOUR_US)
+    reach, shelf = plan_of(all_detectors()).reach, Shelf(data, settings.model_key)
+    return Splitter(settings.shards, reach, hours * _HOUR_US, shelf)
 
 
 def _learns(options: RunOptions, settings: Settings) -> bool:
@@ -343,6 +348,10 @@ def _flow_of(
         priorities=STANDING if settings.priority is None else read_rules(settings.priority),
         draw=Draw(settings.sample_one_in) if learns else None,
         learner=learner,
+        shadows=ShadowSink(
+            options.data / shadows.FILE,
+            (lambda: _guard(options, settings)) if options.follow else None,
+        ),
     )
     seconds = options.epoch_seconds or (settings.epoch_seconds if options.follow else _REPLAY_EPOCH_S)
     recovery = None if folders.engine is None else RecoveryConfig(str(folders.engine))  # type: ignore[no-untyped-call]
@@ -352,6 +361,15 @@ def _flow_of(
     cluster_main(  # type: ignore[no-untyped-call]
         flow, addresses, process, epoch_interval=timedelta(seconds=seconds), recovery_config=recovery
     )
+
+
+def _guard(options: RunOptions, settings: Settings) -> None:
+    """Hold every champion against the one before it, on what was found out since."""
+    store = AlertStore(options.store)
+    try:
+        guard(options.data, store, settings.model_key)
+    finally:
+        store.close()
 
 
 def _sequencer(

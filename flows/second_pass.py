@@ -26,6 +26,7 @@ from flows.noting import Crossed, Note, Noter, Usual, crossing
 from flows.split import SUBJECT_SHARDS, Expect, Rule
 from flows.standing import Moment, Standing, kind_of
 from models.examples import Example
+from models.shadows import Shadow
 
 Floats = npt.NDArray[np.float64]
 
@@ -50,6 +51,8 @@ class Scored:
     drawn: tuple[Example, ...] = ()  # rows kept though they do not alert
     edges: dict[str, Edges] = field(default_factory=dict)
     """By network detector: what the subject hop only passes on."""
+    shadows: tuple[Shadow, ...] = ()
+    """What challengers said: passed on too."""
 
 
 _Kept = TypeVar("_Kept", Evidence, Note)
@@ -251,10 +254,13 @@ class SecondPass:
                 self._obey(entity, expected.rules)
         evidence.sort(key=lambda e: (e.seq, e.detector, e.subject.token))
         said, noted = _by_number(evidence), _by_number(notes)
-        mine = self.shard % SUBJECT_SHARDS  # edges go the same way, so that nothing more has to be counted
+        mine = (
+            self.shard % SUBJECT_SHARDS
+        )  # edges and the like go the same way: nothing more has to be counted
         drawn = tuple(
             one for scorers in self.scorers.values() for scorer in scorers for one in scorer.given()
         )
+        shadows = [one for some in self.scorers.values() for each in some for one in each.shadows_since()]
         return {
             s: Scored(
                 expected.tick,
@@ -262,6 +268,7 @@ class SecondPass:
                 tuple(noted[s]),
                 drawn=drawn if s == mine else (),
                 edges=edges if s == mine else {},
+                shadows=tuple(shadows) if s == mine else (),
             )
             for s in range(SUBJECT_SHARDS)
         }
@@ -384,11 +391,21 @@ class SecondPass:
             return []
         entity = joined.entity
         scorer.scored += len(gated)
-        scores = scorer.card.score(np.ascontiguousarray(joined.values[gated][:, scorer.columns]))
+        values = np.ascontiguousarray(joined.values[gated][:, scorer.columns])
+        scores = scorer.card.score(values)
         own = joined.rows[gated]
         scorer.keep_some(
             own["own_lo"], own["ts"], scores, lambda i: self._drawn(joined, scorer, int(gated[i]))
         )
+        if scorer.challengers:
+            child = scorer.detector.child
+            sides = sides_of(own, entity)
+            scorer.shade(
+                values,
+                scores,
+                own["seq"],
+                lambda i: (int(own["ts"][i]), self._subject(entity, own[i], child=child).name, sides[i]),
+            )
         found = []
         for i in np.flatnonzero(scores >= _EVIDENCE * scorer.threshold):
             place, score = int(gated[i]), float(scores[i])
@@ -468,7 +485,7 @@ class SecondPass:
     def digest(self) -> str:
         """A digest of what is known in this shard."""
         parts = [f"{entity.name}:{state.digest()}" for entity, state in self.states.items()]
-        parts += [s.card.version.version for scorers in self.scorers.values() for s in scorers]
+        parts += [s.words_of_state for scorers in self.scorers.values() for s in scorers]
         return " ".join(parts)
 
 

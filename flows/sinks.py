@@ -5,6 +5,7 @@ snapshot was. A store that is down or a disk that is full pauses the flow, which
 """
 
 import json
+import logging
 import os
 import time
 from collections import Counter
@@ -16,16 +17,20 @@ from typing import Any, Final
 import msgspec
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
-from alerts.errors import StoreUnavailable
+from alerts.errors import AlertError, StoreUnavailable
 from alerts.record import to_json, when_text
 from alerts.store import AlertStore
 from events.rejected import Rejected
+from flows.errors import FlowError
 from flows.keeping import patiently
 from flows.national_hop import TickDone
 from flows.source import Cut
+from models.errors import ModelError
+from models.shadows import Shadow, ShadowPaused, ShadowStore
 from monitoring import metrics
 
 _RETRY_S: Final = 0.5
+_GUARD_S: Final = 60.0
 _PART: Final = "one"
 _MICRO: Final = 1e6
 _REPEATED: Final = "repeated."
@@ -248,6 +253,65 @@ class LettersSink(FixedPartitionedSink[Cut, bytes]):
     def build_part(self, step_id: str, for_part: str, resume_state: bytes | None) -> LettersPart:
         """Open the file where it was."""
         return LettersPart(self._path, self._tally_path, resume_state, self._tell)
+
+
+class ShadowPart(StatefulSinkPartition[tuple[Shadow, ...], bytes]):
+    """Writes what challengers said, and waits while the disk is full."""
+
+    def __init__(self, path: Path, guard: Callable[[], object] | None) -> None:
+        self.store = ShadowStore(path)
+        self.guard = guard
+        self._guarded = time.monotonic()
+
+    def write_batch(self, items: list[tuple[Shadow, ...]]) -> None:
+        """Write the rows of ticks that are through."""
+        rows = [one for shadows in items for one in shadows]
+        while rows:
+            try:
+                self.store.write(rows)
+            except ShadowPaused:
+                metrics.pause("output")
+                time.sleep(_RETRY_S)
+                continue
+            break
+        metrics.go_on("output")
+        if self.guard is not None and time.monotonic() - self._guarded > _GUARD_S:
+            self._guarded = time.monotonic()
+            self._judge(self.guard)
+
+    def _judge(self, guard: Callable[[], object]) -> None:
+        """Hold champions against those before them; what hinders that is said, and does not stop the flow."""
+        try:
+            guard()
+        except (AlertError, FlowError, ModelError) as trouble:
+            logging.getLogger("linewatch").warning(
+                "champions were not held against those before: %s", trouble
+            )
+
+    def snapshot(self) -> bytes:
+        """Nothing: what is written again is the same."""
+        return b""
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self.store.close()
+
+
+class ShadowSink(FixedPartitionedSink[tuple[Shadow, ...], bytes]):
+    """The shadow store."""
+
+    def __init__(self, path: Path, guard: Callable[[], object] | None = None) -> None:
+        """`guard` is called now and then when rows have come."""
+        self._path = path
+        self._guard = guard
+
+    def list_parts(self) -> list[str]:
+        """One writer."""
+        return ["one"]
+
+    def build_part(self, step_id: str, for_part: str, resume_state: bytes | None) -> ShadowPart:
+        """Open nothing yet: there may be no challenger."""
+        return ShadowPart(self._path, self._guard)
 
 
 def dead_letter(rejected: Rejected, received_ts: str) -> bytes:

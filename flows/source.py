@@ -1,8 +1,10 @@
 """The sequencer as a Bytewax source: one partition that emits split ticks and resumes where it was."""
 
+import json
+import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -13,7 +15,8 @@ from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from events.ledger import Ledger, LedgerPaused, Tick
 from events.rejected import Rejected
 from flows.controls import refused
-from flows.split import Split, Splitter
+from flows.split import Rule, Split, Splitter
+from models.registry import AUTOMATIC
 from monitoring import metrics
 
 PART: Final = "sequencer"
@@ -129,8 +132,13 @@ class SequencerPart(StatefulSourcePartition[Cut, bytes]):
             self.splitter.memory.awaits = awaits
         metrics.STEP_SECONDS.labels(step="door").observe(time.perf_counter() - started)
         metrics.ROWS.labels(step="door").inc(tick.height)
+        _tell(split.ids.rules)
         events = {stream: frame.height for stream, frame in tick.rows.items() if frame.height}
-        return [Cut(tick.number, split, (*tick.rejected, *refused(tick)), tick.counts, events)]
+        return [
+            Cut(
+                tick.number, split, (*tick.rejected, *refused(tick, self.splitter.shelf)), tick.counts, events
+            )
+        ]
 
     def _is_taught(self) -> bool:
         """Whether the lesson after the tick before has been held, where one was to be."""
@@ -174,6 +182,17 @@ class SequencerPart(StatefulSourcePartition[Cut, bytes]):
     def close(self) -> None:
         """Let go of the files."""
         self.sequencer.close()
+
+
+def _tell(rules: Iterable[Rule]) -> None:
+    """Say where no person has rolled a model back: it takes effect here, wherever it was decided."""
+    for rule in rules:
+        if rule.kind == "activate" and f'"by": "{AUTOMATIC}"' in rule.body:
+            metrics.ROLLED_BACK.labels(detector=rule.detector).inc()
+            said = json.loads(rule.body)["promotion"]
+            logging.getLogger("linewatch").warning(
+                "%s: the champion was rolled back automatically: %s", rule.detector, said["why"]
+            )
 
 
 class LedgerTicks:

@@ -18,10 +18,11 @@ import polars as pl
 from events.ledger import Tick
 from features.plan import Reach
 from features.rows import Entity, Role, Rows, chosen
-from flows.controls import fault
+from flows.controls import obeyed
 from flows.errors import FlowError
 from flows.found_out import found_out
 from flows.roles import role_rows
+from flows.shelf import Shelf
 from flows.telling import Telling, asking, with_told
 from models.labels import Label
 
@@ -130,6 +131,7 @@ class Splitter:
     reach: Reach
     lesson_us: int = 0
     """Time between lessons; 0 where nothing learns."""
+    shelf: Shelf = field(default_factory=Shelf)
     memory: _Memory = field(init=False)
     telling: Telling = field(init=False)
 
@@ -151,7 +153,7 @@ class Splitter:
                 if hi > lo:
                     shares.setdefault(shard, {})[entity] = ordered[lo:hi]
             counts += self._coming(entity, ordered)
-        rules = (*self._activated(tick, taught), *_rules(tick))
+        rules = (*self._activated(tick, taught), *_rules(tick, self.shelf))
         involved = range(self.shards) if rules else [int(s) for s in np.flatnonzero(counts)]
         second = {
             s: Expect(tick.number, self._had(self.memory.second, s, tick.number), int(counts[s]), rules)
@@ -273,7 +275,7 @@ class Splitter:
         self.memory.told = {}
 
 
-def _rules(tick: Tick) -> tuple[Rule, ...]:
+def _rules(tick: Tick, shelf: Shelf) -> tuple[Rule, ...]:
     """Control rows, in the one order."""
     rules = []
     control = tick.rows.get("control")
@@ -281,6 +283,7 @@ def _rules(tick: Tick) -> tuple[Rule, ...]:
         for seq, ts, kind, detector, body in control.select(
             "seq", "recorded_ts", "kind", "detector", "body"
         ).iter_rows():
-            if fault(kind, detector, body) is None:  # the others become dead letters at the source
-                rules.append(Rule(seq, ts, kind, detector, body))
+            whole, wrong = obeyed(kind, detector, body, shelf)
+            if wrong is None:  # the others become dead letters at the source
+                rules.append(Rule(seq, ts, kind, detector, whole))
     return tuple(sorted(rules, key=lambda rule: rule.seq))

@@ -1,4 +1,4 @@
-"""A detector as it stands at a place in the one order: which scorecard and threshold, and what it says in numbers.
+"""A detector as it stands at a place in the one order: which model and threshold, and what it says in numbers.
 
 Whoever scores (a shard of the second pass, of the subject hop, the national hop) has one of these for each detector,
 and all of them obey the same control rows.
@@ -6,6 +6,7 @@ and all of them obey the same control rows.
 
 import json
 import math
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -19,9 +20,16 @@ from detectors.base import Detector
 from features.declare import duration
 from features.rows import Entity
 from flows.drawing import Draw, Drawn, strata_of
+from flows.shadowing import CHALLENGER, ONE_IN, PREDECESSOR, Challenger, kept
+from flows.shelf import MODEL
 from flows.split import Rule
 from models.examples import Example
 from models.scorecard import Scorecard, Weights
+from models.shadows import Shadow
+from models.working import SCORECARD, Model, working
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 _HOUR_US: Final = 3_600_000_000
 _RAIL_MCC: Final = (4112, 4111)
@@ -58,16 +66,20 @@ class Moment:
 
 
 class Standing:
-    """One detector at work in one place: its scorecard and threshold as they stand there and then."""
+    """One detector at work in one place: its model and threshold, and what scores in shadow, as they stand there and then."""
 
     def __init__(self, detector: type[Detector], data_class: str = "synthetic") -> None:
         self.detector = detector
         self.data_class = data_class
-        self.card = detector.scorecard()
+        self.card: Model = detector.scorecard()
         self.threshold = detector.threshold
+        self.challengers: dict[str, Challenger] = {}
+        self.changed = False  # since its state was last written
         self.scored = 0  # since somebody last asked
         self.draw: Draw | None = None  # which rows are kept that do not alert
         self.drawn: list[Example] = []
+        self.shaded: dict[str, tuple[int, float]] = {}  # rows and seconds of each challenger, since then
+        self.shadows: list[Shadow] = []
         self.needs = detector.needs()
         self.meanings = {name: detector.meaning(name) for name in self.needs}
         self.words = {name: meaning.words for name, meaning in self.meanings.items()}
@@ -75,13 +87,40 @@ class Standing:
         self.told = [name for name in self.needs if name not in detector.places()]
 
     def obey(self, rule: Rule) -> None:
-        """Take a control row: another version of the scorecard, or another threshold."""
+        """Take a control row: another model, another threshold, a challenger more or fewer."""
         body = json.loads(rule.body or "{}")
+        if body.get("taught") and self.card.kind != SCORECARD:
+            return  # a lesson is for scorecards: it does not take the place of what two people promoted
+        self.changed = True
         if rule.kind == "activate":
-            weights = msgspec.convert(body["weights"], Weights)
-            self.card = Scorecard(self.detector.signals, weights)
+            self._activate(self._model_in(body), body.get("promotion", {}).get("stage"))
         elif rule.kind == "threshold":
             self.threshold = float(body["threshold"])
+        elif rule.kind == "challenge":
+            model = self._model_in(body)
+            if model.name != self.card.name:
+                self.challengers[model.name] = Challenger(model, float(body["threshold"]), CHALLENGER)
+        elif rule.kind == "retire":
+            self.challengers.pop(body["version"], None)
+
+    def _activate(self, model: Model, stage: str | None) -> None:
+        """Let a model score. The champion that two people replace stays in shadow, for the new one to be held against."""
+        if stage is not None:
+            before = {n for n, c in self.challengers.items() if c.role == PREDECESSOR}
+            for name in before:
+                del self.challengers[name]
+        if stage == "promote" and model.name != self.card.name:
+            self.challengers[self.card.name] = Challenger(self.card, self.threshold, PREDECESSOR)
+        self.challengers.pop(model.name, None)
+        self.card = model
+
+    def _model_in(self, body: Mapping[str, Any]) -> Model:
+        """The model a control row brings: a scorecard's weights, or a kind, a version and its weights."""
+        named = body.get(MODEL)
+        if named is None:
+            weights = msgspec.convert(body["weights"], Weights)
+            return Scorecard(self.detector.signals, weights)
+        return working(named["kind"], named["version"], named["weights"], self.detector.signals)
 
     def keep_some(
         self,
@@ -100,7 +139,7 @@ class Standing:
                     event_id="",
                     detector=self.detector.id,
                     detector_version=self.detector.version,
-                    model_version=self.card.version.version,
+                    model_version=self.card.name,
                     subject=row.subject,
                     ts=int(ts[place]),
                     seq=row.seq,
@@ -121,15 +160,71 @@ class Standing:
 
     def state(self) -> dict[str, Any]:
         """What stands, as plain data."""
-        return {"weights": msgspec.to_builtins(self.card.version), "threshold": self.threshold}
+        told = _plain(self.card) | {"threshold": self.threshold}
+        if self.challengers:
+            told["challengers"] = [
+                _plain(each.model) | {"threshold": each.threshold, "role": each.role}
+                for each in self.challengers.values()
+            ]
+        return told
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take up what stood."""
-        weights = msgspec.convert(state["weights"], Weights)
-        if not weights.version.startswith(f"{self.detector.id}-{self.detector.version}."):
+        model = self._model_in(state)
+        if not model.name.startswith(f"{self.detector.id}-{self.detector.version}."):
             return  # kept before the detector changed: a new version begins a lineage of its own
-        self.card = Scorecard(self.detector.signals, weights)
+        self.card = model
         self.threshold = float(state["threshold"])
+        self.challengers = {}
+        for each in state.get("challengers", ()):
+            model = self._model_in(each)
+            self.challengers[model.name] = Challenger(model, float(each["threshold"]), each["role"])
+
+    @property
+    def words_of_state(self) -> str:
+        """What stands, in a word for a digest."""
+        shadow = ",".join(f"{name}@{each.threshold}" for name, each in self.challengers.items())
+        return f"{self.card.name}@{self.threshold}/{shadow}"
+
+    # ------------------------------------------------------------------------------------------------------- in shadow
+
+    def shade(
+        self, values: Floats, scores: Floats, seqs: Ints, named: Callable[[int], tuple[int, str, str] | None]
+    ) -> None:
+        """Let the challengers score what the champion has scored; `named` gives a row's time, subject and side, if any."""
+        for version, each in self.challengers.items():
+            began = time.thread_time()
+            told = each.model.score(values)
+            seconds = time.thread_time() - began
+            rows, before = self.shaded.get(version, (0, 0.0))
+            self.shaded[version] = (rows + len(values), before + seconds)
+            for i in kept(self.detector.id, seqs, told, each.threshold, scores, self.threshold):
+                about = named(int(i))
+                if about is not None:
+                    above = told[i] >= each.threshold or scores[i] >= self.threshold
+                    self.shadows.append(
+                        Shadow(
+                            int(seqs[i]),
+                            about[0],
+                            self.detector.id,
+                            about[1],
+                            version,
+                            float(told[i]),
+                            each.threshold,
+                            self.card.name,
+                            float(scores[i]),
+                            self.threshold,
+                            1.0 if above else 1.0 / ONE_IN,
+                            about[2],
+                        )
+                    )
+
+    def shadows_since(self) -> list[Shadow]:
+        """What was said in shadow since somebody last asked."""
+        told, self.shadows = self.shadows, []
+        return told
+
+    # ------------------------------------------------------------------------------------------ what alerts, in full
 
     def fire(
         self,
@@ -144,7 +239,7 @@ class Standing:
         detector = self.detector
         signals = {name: values[name] for name in self.signals}
         usually = {name: usual.get(name, math.nan) for name in self.signals}
-        contributions = self.card.contributions(signals)
+        contributions, intercept = self.card.explained(signals)
         home, active = self._whereabouts(moment, values)
         return Fire(
             seq=moment.seq,
@@ -155,7 +250,7 @@ class Standing:
             basis="",
             detector=detector.id,
             detector_version=str(detector.version),
-            model_version=self.card.version.version,
+            model_version=self.card.name,
             threat=detector.threat,
             typology=detector.typology,
             claim=detector.claim,
@@ -169,7 +264,7 @@ class Standing:
             facts=tuple(self._fact(name, values[name], moment.ts) for name in self.told),
             reasons=reasons_of(self.words, signals, usually, contributions),
             contributions=contributions,
-            intercept=self.card.version.intercept,
+            intercept=intercept,
             features=signals,
             usual={name: value for name, value in usually.items() if not math.isnan(value)},
             counterfactual=counterfactual_of(self, self.words, signals),
@@ -198,6 +293,13 @@ class Standing:
     def _fact(self, name: str, value: float, ts: int) -> Fact:
         meaning = self.meanings[name]
         return fact_of(name, meaning.unit, duration(meaning.within) if meaning.within else None, value, ts)
+
+
+def _plain(model: Model) -> dict[str, Any]:
+    """A model as a control row would bring it."""
+    if model.kind == SCORECARD:
+        return {"weights": model.plain()}
+    return {MODEL: {"kind": model.kind, "version": model.name, "weights": model.plain()}}
 
 
 def kind_of(entity: Entity) -> str:

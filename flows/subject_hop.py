@@ -70,7 +70,16 @@ class SubjectHop:
         edges = edges_as_one(part.edges for part in parts)
         drawn = [one for part in parts for one in part.drawn]
         drawn += [one for judge in self.pairing.judges.values() for one in judge.given()]
-        return Scored(tick, tuple(fired), ties=tuple(ties), drawn=tuple(drawn), edges=edges)
+        shadows = [one for judge in self.pairing.judges.values() for one in judge.shadows_since()]
+        shadows += [one for part in parts for one in part.shadows]
+        return Scored(
+            tick,
+            tuple(fired),
+            ties=tuple(ties),
+            drawn=tuple(drawn),
+            edges=edges,
+            shadows=tuple(shadows),
+        )
 
     def _told(self, one: Evidence) -> Evidence | None:
         """Keep what is said; an alert goes on with what the other stream says of the subject."""

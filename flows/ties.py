@@ -102,18 +102,23 @@ class TieHop:
         self._swept = 0
         self._sweep()
         self.touched.clear()
-        return self._plain(self.known)
+        for judge in self.judges.values():
+            judge.changed = False
+        return self._plain(self.known, self.judges)
 
     def changes(self) -> dict[str, Any]:
         """What changed since the last `dump` or `changes`."""
         touched = [key for key in self.touched if key in self.known]
         self.touched.clear()
-        return self._plain(touched)
+        changed = [name for name, judge in self.judges.items() if judge.changed]
+        for name in changed:
+            self.judges[name].changed = False
+        return self._plain(touched, changed)
 
-    def _plain(self, keys: Iterable[Key]) -> dict[str, Any]:
+    def _plain(self, keys: Iterable[Key], judges: Iterable[str]) -> dict[str, Any]:
         return {
             "now": self.now,
-            "judges": {name: judge.state() for name, judge in self.judges.items()},
+            "judges": {name: self.judges[name].state() for name in judges},
             "known": [[key, [[who, *tie] for who, tie in self.known[key].items()]] for key in sorted(keys)],
         }
 
@@ -133,7 +138,7 @@ class TieHop:
     def told(self) -> list[Any]:
         """All that is known, in one order: for the digest."""
         living = [(key, self._living(key)) for key in sorted(self.known)]
-        versions = [(n, j.card.version.version, j.threshold) for n, j in self.judges.items()]
+        versions = [(n, j.words_of_state) for n, j in self.judges.items()]
         return [
             versions,
             [(key, sorted((who, tie.ts) for who, tie in tied.items())) for key, tied in living if tied],

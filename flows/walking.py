@@ -17,6 +17,7 @@ from flows.dataflow import plan_of
 from flows.first_pass import FirstPass
 from flows.national_hop import NationalHop
 from flows.second_pass import Scored, SecondPass
+from flows.shelf import Shelf
 from flows.split import SUBJECT_SHARDS, Share, Split, Splitter
 from flows.standing import Standing
 from flows.subject_hop import SubjectHop
@@ -31,13 +32,23 @@ Hear = Callable[[Fire], None]
 class Walk:
     """Some detectors walking through history, tick by tick; whoever listens hears every firing in the one order."""
 
-    def __init__(self, detectors: Iterable[type[Detector]], hear: Hear, *, raising: bool = False) -> None:
-        """`raising` lets firings become alerts too, so that decisions about them count as they did."""
+    def __init__(
+        self,
+        detectors: Iterable[type[Detector]],
+        hear: Hear,
+        *,
+        raising: bool = False,
+        shelf: Shelf | None = None,
+    ) -> None:
+        """`raising` lets firings become alerts too, so that decisions about them count as they did.
+
+        Models that control rows only name are on the shelf.
+        """
         chosen = tuple(detectors)
         plan = plan_of(chosen)
         self.events = 0
         self.last_ts = 0
-        self._splitter = Splitter(1, plan.reach)
+        self._splitter = Splitter(1, plan.reach, shelf=shelf or Shelf())
         self._first = FirstPass(plan, 0, 1)
         self._second = SecondPass(plan, chosen, 0)
         self._subject = [SubjectHop(chosen) for _ in range(SUBJECT_SHARDS)]

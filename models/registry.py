@@ -38,6 +38,8 @@ WEIGHTS: Final = "weights.json"
 PICKLE: Final = "weights.pickle"
 STAGES: Final = ("promote", "rollback", "challenge", "retire")
 """What can be written of a lineage: made champion, put back, scored in shadow, scored no more."""
+AUTOMATIC: Final = "automatic"
+"""Who rolls back when a champion falls below the one before it: no person."""
 FIRST: Final = "0" * 64
 _NAME: Final = re.compile(r"^[a-z0-9][a-z0-9._+-]{2,120}$")
 
@@ -308,6 +310,24 @@ class Registry:
             self.card(version)
         return self._decide("rollback", detector, version, by, agreed_by, why)
 
+    def fall_back(self, detector: str, version: str, why: str) -> Promotion:
+        """Put back the champion before this one without a person: it did worse than that on fresh labels.
+
+        Raises:
+            ModelError: the champion is another by now, or nothing stood before it.
+        """
+        if self.champion(detector) != version:
+            raise ModelError(f"{version} is not the champion of {detector} any more")
+        before = self._before(detector)
+        if before:
+            self.card(before)
+        return self._decide("rollback", detector, before, AUTOMATIC, None, why)
+
+    def rolled_back(self, detector: str) -> Promotion | None:
+        """The automatic rollback that its owner still has to answer for: no person has promoted or rolled back since."""
+        decided = [one for one in self.promotions(detector) if one.stage in ("promote", "rollback")]
+        return decided[-1] if decided and decided[-1].by == AUTOMATIC else None
+
     def challenge(self, version: str, *, by: str, why: str) -> Promotion:
         """Have a version score in shadow: it raises nothing, so one person's word is enough.
 
@@ -345,7 +365,7 @@ class Registry:
     def _decide(
         self, stage: str, detector: str, version: str, by: str, agreed_by: str | None, why: str
     ) -> Promotion:
-        asks = check_name(by)
+        asks = AUTOMATIC if by == AUTOMATIC and agreed_by is None and stage == "rollback" else check_name(by)
         agrees = "" if agreed_by is None else check_name(agreed_by)
         if agreed_by is not None and _same(asks, agrees):
             raise NotAllowed("two people promote or roll back a model: name a second one (--agreed-by NAME)")

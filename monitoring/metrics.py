@@ -141,6 +141,15 @@ MODEL: Final = _gauge(
     over="livemax",
 )
 SCORED: Final = _counter("scored_rows", "Rows that passed a detector's gate and were scored", "detector")
+ROLLED_BACK: Final = _counter(
+    "model_rolled_back",
+    "Champions that were rolled back automatically, for doing worse than what stood before",
+    "detector",
+)
+SHADOW_ROWS: Final = _counter("shadow_rows", "Rows that a model in shadow has scored", "detector", "version")
+SHADOW_SECONDS: Final = _counter(
+    "shadow_seconds", "Processor seconds that a model in shadow took over its rows", "detector", "version"
+)
 
 # What it learns
 EXAMPLES: Final = _counter(

@@ -1,5 +1,6 @@
 """`linewatch decide`: an officer's outcome for an alert, kept for good and given back to the models."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -7,12 +8,13 @@ import typer
 from alerts.outcomes import REASONS, ROLES
 from alerts.record import when_text
 from console.options import By, Data, Json, Store
-from console.output import say_json, screen
+from console.output import aside, say_json, screen
 from console.people import named
 from console.store import open_store, use_data
 from console.teaching import Example
 
 if TYPE_CHECKING:
+    from alerts.store import AlertStore
     from flows.controls import Effect
 
 EXAMPLES: Final = (
@@ -65,6 +67,7 @@ def decide(
         from flows.controls import publish
 
         effect = next((each for each in publish(desk, use_data(data)) if each.decision == done), None)
+        _guard(desk, use_data(data), desk.alert(done.alert_id).detector)
     if json:
         say_json(
             {
@@ -84,6 +87,19 @@ def decide(
     screen().print(f"Recorded: alert {done.alert_id[:12]} is {outcome}, decided by {done.by}.", markup=False)
     if effect is not None and effect.version is not None:
         screen().print(_taught(effect), markup=False)
+
+
+def _guard(desk: "AlertStore", data: Path, detector: str) -> None:
+    """Hold the champion against the one before it, now that something more is known."""
+    from console.settings import settings
+    from flows.guarding import guard
+
+    for one in guard(data, desk, settings().model_key, detector):
+        aside().print(
+            f"{one.before} was rolled back automatically: {one.why}. {one.version or 'The author`s own'} scores from "
+            "here on; tell whoever answers for the model (linewatch models list).",
+            markup=False,
+        )
 
 
 def _taught(effect: "Effect") -> str:

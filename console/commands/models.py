@@ -7,7 +7,7 @@ import typer
 
 from console.errors import ConsoleError
 from console.options import Accounts, By, Data, Json, Labels, Links, Payments, Telecoms, Watch
-from console.output import hint, say_json, say_table, screen
+from console.output import aside, hint, say_json, say_table, screen
 from console.people import named
 from console.store import use_data
 from console.teaching import Example
@@ -26,6 +26,10 @@ EXAMPLES: Final = (
     Example(
         "linewatch models compare mule_account-1.r3f2a --from 2026-05-01 --to 2026-05-15",
         "beside the champion on what came since: agreement, precision, alerts a day, cost",
+    ),
+    Example(
+        "linewatch models compare mule_account",
+        "what stands in shadow beside the champion on the live stream: agreement, precision, alerts a day, cost",
     ),
     Example(
         "linewatch models promote mule_account-1.r3f2a --agreed-by 'A. Second' --reason 'more found, as few alerts'",
@@ -62,7 +66,7 @@ def models(
         str | None,
         typer.Argument(
             metavar="[NAME]",
-            help="A version, or enough of its beginning; to retrain or roll back a detector.",
+            help="A version, or enough of its beginning; to retrain, roll back or compare in shadow a detector.",
         ),
     ] = None,
     from_: Annotated[
@@ -139,6 +143,10 @@ def models(
         _retrain(
             _needed(registry), folder, _asked(name), span, inputs, named(by), reason, twin=twin, json=json
         )
+    elif action == "compare" and _is_detector(_asked(name)):
+        from console.shadows import say_shadows
+
+        say_shadows(_needed(registry), folder, _asked(name), (from_, to, as_of), json=json)
     elif action == "compare":
         _compare(
             _needed(registry),
@@ -156,7 +164,8 @@ def models(
 def _registry(folder: Path, *, make: bool) -> "Registry | None":
     """The registry; none while nothing was ever trained."""
     from console.settings import settings
-    from flows.promoting import KEY, registry_of
+    from flows.promoting import registry_of
+    from flows.shelf import KEY
 
     key = settings().model_key or folder / KEY
     return registry_of(folder, key, make=make) if make or key.exists() else None
@@ -177,6 +186,12 @@ def _asked(name: str | None) -> str:
             "Say which: a version (linewatch models list shows them), or a detector to retrain or roll back."
         )
     return name
+
+
+def _is_detector(name: str) -> bool:
+    from detectors.discovery import all_detectors
+
+    return any(each.id == name for each in all_detectors())
 
 
 def span_of(from_: str | None, to: str | None, as_of: str | None, horizon: int | None) -> Any:
@@ -216,7 +231,24 @@ def _list(registry: "Registry | None", detector: str | None, *, json: bool) -> N
             say_json(row)
         return
     say_table(tuple(rows[0]) if rows else ("version",), [tuple(row.values()) for row in rows])
+    for about in all_detectors():
+        if registry and detector in (None, about.id):
+            _say_rolled_back(registry, about.id)
     hint("One whole: linewatch models show VERSION")
+
+
+def _say_rolled_back(registry: "Registry", detector: str) -> None:
+    """What no person decided, until a person does."""
+    from alerts.record import when_text
+
+    done = registry.rolled_back(detector)
+    if done is not None:
+        aside().print(
+            f"{detector}: {done.before} was rolled back automatically on {when_text(done.at)[:10]}: {done.why}. "
+            "Look at it, then retrain, or promote again.",
+            style="bold",
+            markup=False,
+        )
 
 
 def _author(about: Any, *, champions: bool) -> dict[str, object]:
@@ -295,6 +327,7 @@ def _show(registry: "Registry", name: str, plots: Path | None, *, json: bool) ->
     )
     for one in history:
         out.print(f"  {_told(one)}", markup=False)
+    _say_rolled_back(registry, card.detector)
 
 
 def _labels(card: "Card") -> str:
@@ -407,16 +440,18 @@ def _decide(
 ) -> None:
     import msgspec
 
-    from flows.promoting import check_promotable, publish
+    from flows.promoting import check_fits, publish
 
     if action == "promote":
         card = registry.find(name)
-        check_promotable(card)
+        check_fits(registry, card.version)
         done = registry.promote(card.version, by=by, agreed_by=agreed_by, why=reason)
     elif action == "rollback":
         done = registry.rollback(name, by=by, agreed_by=agreed_by, why=reason)
     elif action == "challenge":
-        done = registry.challenge(registry.find(name).version, by=by, why=reason)
+        version = registry.find(name).version
+        check_fits(registry, version)
+        done = registry.challenge(version, by=by, why=reason)
     else:
         done = registry.retire(registry.find(name).version, by=by, why=reason)
     publish(registry, folder)
@@ -424,5 +459,4 @@ def _decide(
         say_json(msgspec.to_builtins(done))
         return
     screen().print(f"Recorded: {_told(done)}.", markup=False)
-    if action in ("promote", "rollback"):
-        hint("Running flows take it up at once; a replay of the same data folder takes it up at its time.")
+    hint("Running flows take it up at once; a replay of the same data folder takes it up at its time.")

@@ -18,11 +18,12 @@ from detectors.mule_account import MuleAccount
 from events.frames import empty
 from events.ledger import Tick
 from features.rows import Entity
-from flows.controls import lineage_of, refused
+from flows.controls import learns, lineage_of, obeyed, refused
 from flows.errors import FlowError
 from flows.past import Past, read
 from flows.promoting import publish, registry_of
 from flows.running import RunOptions, replay
+from flows.shelf import Shelf
 from flows.walked import Walked
 from models.card import Card
 from models.examples import SAMPLE, Example, ExampleStore
@@ -280,14 +281,24 @@ def test_what_two_people_promoted_scores_in_the_flow(tmp_path: Path, monkeypatch
     assert {alert.assessment.threshold for alert in alerts} == {0.4}
 
 
-def test_trees_challenge_and_are_not_promoted(trained: list[dict[str, Any]], run: Any) -> None:
-    version = trained[1]["version"]
-    said = run("models", "promote", version, "--by", "ann", "--agreed-by", "bob", "--reason", "better")
-    assert said.status == 1
-    assert "challenge" in said.err
+def test_trees_challenge_and_are_promoted_by_name_and_digest(
+    trained: list[dict[str, Any]], run: Any, tmp_path: Path
+) -> None:
+    version, data = trained[1]["version"], tmp_path / "linewatch-data"
     assert run("models", "challenge", version, "--by", "ann", "--reason", "to be compared").status == 0
     listed = [json.loads(line) for line in run("models", "list", "--json").out.splitlines()]
     assert {row["version"]: row["stands"] for row in listed}[version] == "challenger"
+    said = run("models", "promote", version, "--by", "ann", "--agreed-by", "bob", "--reason", "better")
+    assert said.status == 0, said.err
+    rows = [json.loads(line) for line in (data / "control" / "models.ndjson").read_text().splitlines()]
+    assert [row["kind"] for row in rows] == ["challenge", "activate", "threshold"]
+    assert set(rows[1]["body"]["model"]) == {"kind", "version", "digest"}
+    for row in rows:
+        body = json.dumps(row["body"])
+        assert obeyed(row["kind"], row["detector"], body, Shelf(data))[1] is None
+    assert not learns(data, "mule_account")  # decisions teach scorecards, and no tree
+    run("models", "rollback", "mule_account", "--by", "cat", "--agreed-by", "bob", "--reason", "worse")
+    assert learns(data, "mule_account")
 
 
 def test_an_altered_version_is_told_and_not_used(

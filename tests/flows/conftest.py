@@ -183,7 +183,7 @@ class Flow:
     ) -> Outcome:
         """Run to the end, killed and started again as often as `kill_after` says (at most 6 times)."""
         at = self.folder / name
-        at.mkdir()
+        at.mkdir(exist_ok=True)
         options = {
             "inputs": inputs,
             "store": f"sqlite:///{at / 'alerts.sqlite'}",

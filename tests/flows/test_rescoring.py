@@ -149,7 +149,7 @@ def test_the_command_says_it_and_its_status_does(ran: Ran, capsys: pytest.Captur
 
 
 def test_weights_that_do_not_make_their_name_are_not_believed(tmp_path: Path) -> None:
-    from flows.rescoring import weights_of
+    from flows.rescoring import model_of
 
     weights = msgspec.to_builtins(MuleAccount.scorecard().version) | {
         "version": "mule_account-3.0+1.00000000"
@@ -157,4 +157,4 @@ def test_weights_that_do_not_make_their_name_are_not_believed(tmp_path: Path) ->
     (tmp_path / "control").mkdir()
     (tmp_path / "control" / "decisions.ndjson").write_text(json.dumps({"body": {"weights": weights}}) + "\n")
     with pytest.raises(ModelError, match="are not those it had"):
-        weights_of(MuleAccount, "mule_account-3.0+1.00000000", tmp_path, None)
+        model_of(MuleAccount, "mule_account-3.0+1.00000000", tmp_path, None)

@@ -1,0 +1,106 @@
+"""A champion beside a model in shadow: what each raised, how much was right, and when a champion has to go."""
+
+import math
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.labels import Claim, Label
+from models.side_by_side import ENOUGH, compared, known_of, verdict, with_alerts
+
+DAY = 86_400_000_000
+
+
+def rows(told: list[tuple[str, int, float, float]], chance: float = 1.0) -> pl.DataFrame:
+    """Rows of subject, day, the champion's score and the other's, with thresholds of a half."""
+    return pl.DataFrame(
+        [
+            {
+                "detector": "d", "version": "d-1.t", "event_id": f"e{n}", "subject": f"account:{who}", "seq": n,
+                "ts": day * DAY + n, "score": b, "threshold": 0.5, "champion": "d-1.0", "champion_score": a,
+                "champion_threshold": 0.5, "chance": chance if max(a, b) < 0.5 else 1.0, "side": "",
+            }
+            for n, (who, day, a, b) in enumerate(told)
+        ]
+    )  # fmt: skip
+
+
+def found(about: str, label: str, at: int) -> Label:
+    return Label(event_id=f"{about}:{at}", about=about, label=label, at=at, origin="analyst", subjects=())
+
+
+def test_what_each_raised_alone_and_how_much_of_it_was_right() -> None:
+    told = rows(
+        [("a", 1, 0.9, 0.9), ("a", 1, 0.8, 0.2), ("a", 9, 0.9, 0.1), ("b", 2, 0.9, 0.1), ("c", 3, 0.1, 0.9),
+         ("d", 3, 0.2, 0.8), ("z", 4, 0.1, 0.1)],
+        chance=0.02,
+    )  # fmt: skip
+    alerts = [("A1", "account:a", 0, 20 * DAY), ("B1", "account:b", 0, 20 * DAY)]
+    labels = [
+        found("alert:A1", "confirmed", 10 * DAY), found("alert:B1", "innocent", 10 * DAY),
+        found("event:e4", "confirmed", 10 * DAY), found("event:e6", "confirmed", 10 * DAY),
+    ]  # fmt: skip
+    known = known_of(with_alerts(told, alerts), labels, 11 * DAY, 30 * DAY, Claim())
+    assert dict(known.select("subject", "right").iter_rows()) == {
+        "account:a": 1.0, "account:b": 0.0, "account:c": 1.0, "account:z": 1.0,
+    }  # fmt: skip
+    done = compared(told, known, quiet_hours=24)
+    assert (done.champion.alerts, done.shadow.alerts) == (3, 3)  # of a twice, a week apart
+    assert done.subjects["champion alone"] == {"subjects": 1, "known": 1, "right": 0}
+    assert done.subjects["shadow alone"] == {"subjects": 2, "known": 1, "right": 1}
+    precision, recall = done.champion.measures
+    assert (precision.value, precision.of) == (0.5, 2.0)
+    assert recall.value == pytest.approx(1 / 52)  # the one of the sample that was missed stands for fifty
+    assert recall.low <= recall.value <= recall.high
+    assert done.agreement.value == pytest.approx(51 / 56)
+
+
+def test_silence_counts_after_the_horizon_but_not_of_alerts_that_nobody_decided() -> None:
+    told = rows([("a", 1, 0.9, 0.1), ("b", 1, 0.1, 0.9)])
+    for as_of, expected in ((20 * DAY, []), (40 * DAY, [("account:b", 0.0)])):
+        known = known_of(with_alerts(told, []), [], as_of, 30 * DAY, Claim())
+        assert list(known.select("subject", "right").iter_rows()) == expected
+    assert known_of(told.clear(), [], 0, 0, Claim()).is_empty()
+
+
+def known(worse: int, better: int, same: int) -> pl.DataFrame:
+    kinds = [(0.0, True, False)] * worse + [(0.0, False, True)] * better + [(1.0, True, True)] * same
+    return pl.DataFrame(
+        [dict(zip(("right", "by_champion", "by_shadow"), kind, strict=True)) for kind in kinds],
+        schema={"right": pl.Float64, "by_champion": pl.Boolean, "by_shadow": pl.Boolean},
+    )
+
+
+@pytest.mark.parametrize(
+    ("worse", "better", "same"), [(0, 0, 100), (5, 0, ENOUGH - 6), (12, 9, 30), (0, 30, 10)]
+)
+def test_a_champion_as_good_as_the_one_before_stays(worse: int, better: int, same: int) -> None:
+    assert not verdict(known(worse, better, same)).fallen
+
+
+def test_a_champion_that_is_surely_worse_goes_and_not_before_enough_is_known() -> None:
+    raised_wrongly = pl.DataFrame({"right": [0.0] * 9, "by_champion": [True] * 9, "by_shadow": [False] * 9})
+    both = pl.DataFrame({"right": [1.0] * 11, "by_champion": [True] * 11, "by_shadow": [True] * 11})
+    assert not verdict(raised_wrongly).fallen
+    assert verdict(pl.concat([raised_wrongly, both])).fallen
+    missed = raised_wrongly.with_columns(
+        right=pl.lit(1.0), by_champion=pl.lit(value=False), by_shadow=pl.lit(value=True)
+    )
+    assert verdict(pl.concat([missed, both])).worse == 9
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(worse=st.integers(0, 60), better=st.integers(0, 60))
+def test_the_chance_is_that_of_so_many_heads(worse: int, better: int) -> None:
+    kinds: list[dict[str, Any]] = [
+        {"right": 0.0, "by_champion": n < worse, "by_shadow": n >= worse} for n in range(worse + better)
+    ]
+    frame = pl.DataFrame(
+        kinds, schema={"right": pl.Float64, "by_champion": pl.Boolean, "by_shadow": pl.Boolean}
+    )
+    coins = worse + better
+    exact = sum(math.comb(coins, k) for k in range(worse, coins + 1)) / 2**coins
+    assert verdict(frame).chance == pytest.approx(exact, rel=1e-9)
