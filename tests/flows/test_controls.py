@@ -27,6 +27,8 @@ START = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 DECIDED = START + 4 * DAY
 PATIENCE_S = 120.0
+PAYERS = 4
+"""So many strangers pay a mule."""
 MULE_ACCOUNT = detector("mule_account")
 AS_WRITTEN = MULE_ACCOUNT.scorecard().version.version
 """The version its author wrote, before any label."""
@@ -41,16 +43,16 @@ def _payment(n: str, at: datetime, payer: str, payee: str, pounds: float, **more
 
 
 def mule(k: int, at: datetime) -> list[dict[str, Any]]:
-    """Four strangers pay in, each after weeks of small payments, and it leaves within minutes."""
+    """Strangers pay in, each after weeks of small payments, and it leaves within minutes."""
     found = [
         _payment(f"l{k}-{d}-{v}", at - d * DAY, f"00-00-2{v} {k:08d}", "00-00-30 00000001", 20.0 + v)
         for d in range(1, 8)
-        for v in range(4)
+        for v in range(PAYERS)
     ]
-    for v in range(4):
+    for v in range(PAYERS):
         then = at + timedelta(minutes=30 * v)
         found.append(_payment(f"i{k}-{v}", then, f"00-00-2{v} {k:08d}", f"00-00-11 {k:08d}", 900 + 50 * v,
-                              payee_opened=(at - 20 * DAY).date().isoformat()))  # fmt: skip
+                              payee_opened=(at - 20 * DAY).date().isoformat(), cop="no_match"))  # fmt: skip
         found.append(
             _payment(
                 f"o{k}-{v}",
