@@ -66,6 +66,7 @@ def show_measures(folder: Path, detector: str | None, *, json: bool) -> None:
     if not path.exists():
         raise ConsoleError(_NONE)
     told = _json(path.read_bytes())
+    told["groups"] += _by_campus(told["groups"])
     told = {name: [one for one in rows if detector in (None, one["detector"])] for name, rows in told.items()}
     if json:
         say_json(told)
@@ -167,6 +168,25 @@ def _by_group(rows: list[dict[str, Any]], *, every: bool) -> dict[tuple[str, str
             counts = found.setdefault((one["detector"], one["group"]), {})
             counts[f"{one['kept_as']} {one['outcome']}"] = one["rows"]
     return found
+
+
+def _by_campus(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The counts of forces added up to those of the campuses they belong to today."""
+    from datetime import UTC, datetime
+
+    from places.forces import forces
+    from places.organisations import organisations
+
+    directory = organisations().on(datetime.now(UTC).date())
+    campus = {f"force {force.short}": directory.campus_of(force.code) for force in forces()}
+    found: dict[tuple[str, str, str, str], int] = {}
+    for one in rows:
+        owner = campus.get(one["group"])
+        if owner is not None:
+            key = (one["detector"], f"campus {owner.org_id}", one["kept_as"], one["outcome"])
+            found[key] = found.get(key, 0) + one["rows"]
+    names = ("detector", "group", "kept_as", "outcome")
+    return [dict(zip(names, key, strict=True)) | {"rows": rows} for key, rows in sorted(found.items())]
 
 
 def _group(key: tuple[str, str], counts: dict[str, int]) -> tuple[object, ...]:

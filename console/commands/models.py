@@ -37,7 +37,8 @@ EXAMPLES: Final = (
     ),
     Example("linewatch models lessons mule_account", "what flows learnt, and what was corrected"),
     Example(
-        "linewatch models measures mule_account", "right and wrong by area and age band, as the truth came"
+        "linewatch models measures mule_account",
+        "right and wrong by campus, force and age band, as the truth came",
     ),
     Example(
         "linewatch models rollback mule_account --agreed-by 'A. Second' --reason 'precision fell'",

@@ -16,7 +16,7 @@ T0 = 20_000 * DAY
 def _outcome(name: str, right: bool, before: bool | None, kept_as: str) -> Outcome:
     return Outcome(
         detector="mule_account", model_version="v", event_id=name, subject="account:1", alert_id="", kept_as=kept_as,
-        chance=1.0, strata={"age_band": "18-20"}, scored_at=T0, known_at=T0 + 2 * DAY, score=0.6, threshold=0.5,
+        chance=1.0, strata={"age_band": "18-20", "force": "metropolitan"}, scored_at=T0, known_at=T0 + 2 * DAY, score=0.6, threshold=0.5,
         right=right, before=before, origin="bank", label="l", author=0.6,
     )  # fmt: skip
 
@@ -53,6 +53,8 @@ def test_lessons_and_measures_are_told_and_corrections_count_once(run, tmp_path:
     assert groups[("all", "alert", "confirmed")] == 1
     assert ("all", "alert", "innocent") not in groups  # taken back
     assert groups[("age_band 18-20", "drawn", "confirmed")] == 1
+    assert groups[("force metropolitan", "drawn", "confirmed")] == 1
+    assert groups[("campus rcc-london", "drawn", "confirmed")] == 1  # a force's counts are its campus's too
     nothing = run("models", "lessons", "--data", str(tmp_path / "other"))
     assert nothing.status == 1
     assert "--learn" in nothing.err
