@@ -79,9 +79,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 class _Splitter(Splitter):
     seen: Seen
 
-    def split(self, tick: Tick, read_at: float) -> Split:
+    def split(self, tick: Tick, read_at: float, taught: Sequence[tuple[str, dict[str, Any]]] = ()) -> Split:
         started = time.perf_counter()
-        split = super().split(tick, read_at)
+        split = super().split(tick, read_at, taught)
         self.seen.spent("split", time.perf_counter() - started)
         return split
 

@@ -142,8 +142,10 @@ class SequencerPart(StatefulSourcePartition[Cut, bytes]):
 
     def _is_taught(self) -> bool:
         """Whether the lesson after the tick before has been held, where one was to be."""
+        if self.told is None:
+            return True
         awaits = self.splitter.memory.awaits
-        if awaits < 0 or self.told is None:
+        if awaits < 0:
             return True
         taught = self.told(awaits)
         if taught is None:

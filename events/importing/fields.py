@@ -53,7 +53,7 @@ def _kind(name: str, rule: contract.Rule) -> Kind | None:
         return "signed_minor" if rule.low < 0 else "minor"
     if isinstance(rule, contract.Identifier) and rule.kind == "number":
         return "number" if name in _OWN_NUMBERS else "any_number"
-    if isinstance(rule, contract.Ignored):
+    if isinstance(rule, contract.Ignored | contract.Mentions):
         return "list" if rule.json == "list" else None
     return _KINDS.get(type(rule), "text")
 

@@ -35,11 +35,11 @@ def story(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_thresholds_are_forecast_side_by_side(story: list[str], run: Any, tmp_path: Path) -> None:
-    asked = ["backtest", "--detector", "mule_account", "--threshold", "0.6", "--threshold", "0.3"]
+    asked = ["backtest", "--detector", "mule_account", "--threshold", "0.5", "--threshold", "0.3"]
     said = run(*asked, "--capacity", "all=0", *story, "--json", "--out", "report", "--plots", "svg")
     assert said.status == 0, said.err
     told = json.loads(said.out)
-    assert [each["threshold"] for each in told["forecasts"]] == [0.3, 0.6]
+    assert [each["threshold"] for each in told["forecasts"]] == [0.3, 0.5]
     low, high = told["forecasts"]
     assert low["alerts"] >= high["alerts"] > 0
     assert high["precision"]["count"] == 1
