@@ -126,15 +126,16 @@ class Noter:
         """The notes of a tick's rows of one entity; `numbers` says under which numbers an account's are kept."""
         found = []
         for half, places in zip(self.halves[entity], gated, strict=True):
+            if entity != Entity.NUMBER:  # most accounts have no number that is known
+                under: Iterable[list[tuple[int, int]]] = map(numbers, places.tolist())
+                places, under = _those_with_some(places, list(under))
             if not len(places):
                 continue
             happened = [Happened._make(kept) for kept in rows[places][_KEPT].tolist()]
             values = map(tuple, joined[places][:, half.carried].tolist())
             usually = map(tuple, usual.some(places, half.carried).tolist())
             if entity == Entity.NUMBER:
-                under: Iterable[list[tuple[int, int]]] = ([one[_OWN]] for one in happened)  # type: ignore[list-item]
-            else:
-                under = map(numbers, places.tolist())
+                under = ([one[_OWN]] for one in happened)  # type: ignore[list-item]
             name, side = half.detector.id, half.side
             found += [
                 Note(name, side, number, kept, told, was)
@@ -142,6 +143,14 @@ class Noter:
                 for number in each
             ]
         return found
+
+
+def _those_with_some(
+    places: Places, under: list[list[tuple[int, int]]]
+) -> tuple[Places, list[list[tuple[int, int]]]]:
+    """The rows under whose subject some number is known, with these."""
+    some = [at for at, numbers in enumerate(under) if numbers]
+    return places[some], [under[at] for at in some]
 
 
 def _half(plan: Plan, detector: type[CrossDetector], side: str, entity: Entity) -> _Half:

@@ -142,7 +142,7 @@ class _Joined:
     gated: list[npt.NDArray[np.int64]]  # by scorer
     noted: list[npt.NDArray[np.int64]]  # by half of a cross-stream detector
     sent: list[npt.NDArray[np.int64]]  # by network detector
-    links: dict[int, Floats]
+    links: dict[int, list[tuple[int, int]]]  # of rows of accounts
 
 
 class SecondPass:
@@ -351,8 +351,8 @@ class SecondPass:
 
     def _links(
         self, entity: Entity, rows: Rows, slots: npt.NDArray[np.int64], gated: list[npt.NDArray[np.int64]]
-    ) -> dict[int, Floats]:
-        """For every gated row of an account, the linked numbers as they were then."""
+    ) -> dict[int, list[tuple[int, int]]]:
+        """For every gated row of an account that had some, the linked numbers as they were then."""
         if entity != Entity.ACCOUNT:
             return {}
         asked = _all_of(gated, len(rows))
@@ -362,7 +362,7 @@ class SecondPass:
         self.links_not_kept += int(
             _take_links(rows, slots, state.state, base, LINKS, _LINK_COLUMNS, asked, told)
         )
-        return {int(row): links for row, links in zip(asked, told, strict=True)}
+        return _living_links(asked, told.reshape(len(asked), LINKS, _LINK_COLUMNS), rows["ts"][asked])
 
     def _obey(self, entity: Entity, rules: tuple[Rule, ...]) -> None:
         for rule in rules:
@@ -444,14 +444,10 @@ class SecondPass:
 
         A thing's are kept under its own token: nobody else's say corroborates it, nor it theirs.
         """
+        if joined.entity == Entity.ACCOUNT:
+            return joined.links.get(place, [])
         row = joined.rows[place]
-        if joined.entity != Entity.ACCOUNT:
-            return [(int(row["own_hi"]), int(row["own_lo"]))]
-        found = []
-        for a, b, c, d, until in joined.links[place].reshape(LINKS, _LINK_COLUMNS):
-            if until != 0.0 and until >= float(row["ts"]):
-                found.append(((int(a) << 32) | int(b), (int(c) << 32) | int(d)))
-        return sorted(found)
+        return [(int(row["own_hi"]), int(row["own_lo"]))]
 
     def _other(self, entity: Entity, row: np.void) -> tuple[Subject, ...]:
         if not row["other_lo"] and not row["other_hi"]:
@@ -495,6 +491,23 @@ def _all_of(places: list[npt.NDArray[np.int64]], height: int) -> npt.NDArray[np.
     for each in places:
         named[each] = True
     return np.flatnonzero(named)
+
+
+def _living_links(
+    rows: npt.NDArray[np.int64], links: Floats, ts: npt.NDArray[np.int64]
+) -> dict[int, list[tuple[int, int]]]:
+    """By row, the linked numbers that still held then, in order; rows without any are left out."""
+    until = links[:, :, -1]
+    places, which = np.nonzero((until != 0.0) & (until >= ts[:, None]))
+    parts = links[places, which, :-1].astype(np.uint64)
+    shift = np.uint64(32)
+    hi, lo = (parts[:, 0] << shift) | parts[:, 1], (parts[:, 2] << shift) | parts[:, 3]
+    found: dict[int, list[tuple[int, int]]] = {}
+    for row, *number in zip(rows[places].tolist(), hi.tolist(), lo.tolist(), strict=True):
+        found.setdefault(row, []).append((number[0], number[1]))
+    for numbers in found.values():
+        numbers.sort()
+    return found
 
 
 def _by_number(found: Sequence[_Kept]) -> dict[int, list[_Kept]]:
