@@ -78,3 +78,22 @@ Accounts: TypeAlias = Annotated[Inputs | None, _input("What happens to accounts 
 Labels: TypeAlias = Annotated[Inputs | None, _input("What was found out about earlier events.")]
 Links: TypeAlias = Annotated[Inputs | None, _input("Which account, number, handset, person belong together.")]
 Watch: TypeAlias = Annotated[Inputs | None, _input("Known things to look out for.")]
+
+
+def by_stream(
+    payments: Inputs | None,
+    telecoms: Inputs | None,
+    accounts: Inputs | None,
+    labels: Inputs | None,
+    links: Inputs | None,
+    watch: Inputs | None,
+) -> dict[str, Inputs | None]:
+    """The inputs that were named, under the names of their streams."""
+    return {
+        "payments": payments,
+        "telecoms": telecoms,
+        "accounts": accounts,
+        "labels": labels,
+        "links": links,
+        "watch": watch,
+    }

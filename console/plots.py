@@ -11,6 +11,7 @@ from models.evaluating.result import Lead, Result
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
     from console.backtesting import Result as Backtested
 
@@ -48,12 +49,18 @@ def draw(result: Result, folder: Path, forms: Sequence[str] = ("svg", "png")) ->
                 continue
             figure = Figure(figsize=(7.5, max(3.2, 1.3 + 0.27 * count)), layout="constrained")
             picture(figure.add_subplot(), result)
-            for form in forms:
-                path = folder / f"{name}.{form}"
-                told = {"Date": None} if form == "svg" else {"Software": None}
-                figure.savefig(path, format=form, metadata=told)
-                written.append(path)
+            written += _saved(figure, folder / name, forms)
     return tuple(written)
+
+
+def _saved(figure: "Figure", path: Path, forms: Sequence[str]) -> list[Path]:
+    """Write a picture in each form, without the time of writing: the same picture gives the same bytes."""
+    written = []
+    for form in forms:
+        told = {"Date": None} if form == "svg" else {"Software": None}
+        figure.savefig(path.with_name(f"{path.name}.{form}"), format=form, metadata=told)
+        written.append(path.with_name(f"{path.name}.{form}"))
+    return written
 
 
 def _matplotlib() -> Any:
@@ -79,20 +86,13 @@ def draw_backtest(
     from matplotlib.figure import Figure
 
     folder.mkdir(parents=True, exist_ok=True)
-    written = []
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(7.5, 8.5), layout="constrained")
         shares, alerts, ages = figure.subplots(3, 1)
         _forecast_shares(shares, result)
         _forecast_alerts(alerts, result)
         _forecast_ages(ages, result)
-        for form in forms:
-            path = folder / f"backtest.{form}"
-            figure.savefig(
-                path, format=form, metadata={"Date": None} if form == "svg" else {"Software": None}
-            )
-            written.append(path)
-    return tuple(written)
+        return tuple(_saved(figure, folder / "backtest", forms))
 
 
 def _forecast_shares(axes: "Axes", result: "Backtested") -> None:

@@ -146,13 +146,7 @@ def ticks_of(data: Path, inputs: Inputs) -> Any:
         make_door(told, bound=False, inputs=given),
         tick_rows=told.tick_rows,
     )
-    try:
-        while not sequencer.finished:
-            tick = sequencer.next_tick()
-            if tick is not None:
-                yield tick
-    finally:
-        sequencer.close()
+    yield from sequencer.ticks()
 
 
 @dataclass(frozen=True, slots=True)

@@ -762,6 +762,16 @@ class Sequencer:
             return False
         return self._run is None and self._draft.is_empty and all(head.finished for head in self._heads)
 
+    def ticks(self) -> Iterator[Tick]:
+        """Every tick to the end of the inputs, which are let go of then."""
+        try:
+            while not self.finished:
+                tick = self.next_tick()
+                if tick is not None:
+                    yield tick
+        finally:
+            self.close()
+
     def next_tick(self) -> Tick | None:
         """The next tick, or nothing: for now when an input is followed, for good when `finished`.
 

@@ -133,7 +133,7 @@ def _keep(path: Path, lineage: Lineage) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists() and (old := _read(path)).detector_version != lineage.detector_version:
         path.replace(path.with_name(f"{lineage.detector}.{old.detector_version}.json"))
-    _write_whole(path, msgspec.json.format(msgspec.json.encode(lineage), indent=1) + b"\n")
+    write_whole(path, msgspec.json.format(msgspec.json.encode(lineage), indent=1) + b"\n")
 
 
 def _after(lineage: Lineage, about: type[Detector], decision: Decision, alert: Alert) -> Lineage:
@@ -259,7 +259,7 @@ def _alone(data: Path) -> Iterator[None]:
         yield
 
 
-def _write_whole(path: Path, raw: bytes) -> None:
+def write_whole(path: Path, raw: bytes) -> None:
     """Put a file in place whole or not at all."""
     draft = path.with_suffix(".tmp")
     with draft.open("wb") as file:

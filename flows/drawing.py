@@ -23,6 +23,7 @@ _NEAR: Final = 0.5
 REVIEWED: Final = 20
 """Of the rows that are drawn, one in so many is put up for review."""
 NOT_SAID: Final = "not said"
+STRATA: Final = ("age_band", "force")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ class Draw:
 
 def strata_of(age: int, home: int) -> dict[str, str]:
     """The groups by which measures are told: age band and force, by their codes."""
-    return {"age_band": word_of(AGE_BANDS, age) or NOT_SAID, "force": _areas().get(home, NOT_SAID)}
+    return dict(zip(STRATA, (word_of(AGE_BANDS, age) or NOT_SAID, _areas().get(home, NOT_SAID)), strict=True))
 
 
 @cache

@@ -124,7 +124,8 @@ class Judge(Standing):
         )
         subject = self._subject(crossed, minor=own and payment.has(Flag.MINOR))
         usual = _of_halves(self.carried, crossed, usual=True)
-        fire = self.fire(moment, subject, score, values, usual, self._related(crossed))
+        facts = tuple(self._of_half(name, crossed, values[name], moment.ts) for name in self.told)
+        fire = self.fire(moment, subject, score, values, usual, self._related(crossed), facts)
         event_id, source, basis = second.named
         return msgspec.structs.replace(
             fire,
@@ -132,7 +133,6 @@ class Judge(Standing):
             source=source,
             basis=basis,
             earlier=(Happening(*first.named, first.happened.ts),),
-            facts=tuple(self._of_half(name, crossed, values[name], fire.ts) for name in self.told),
             home_force=0 if detector.victim else fire.home_force,
             victim_force=fire.home_force if detector.victim else 0,
             minor=own and payment.has(Flag.MINOR),

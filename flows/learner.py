@@ -23,7 +23,7 @@ from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
 from alerts.record import when_text
 from detectors.base import Detector
-from flows.controls import FLOW_TEACHES
+from flows.controls import FLOW_TEACHES, write_whole
 from flows.keeping import Keeper, patiently
 from flows.measuring import Measures
 from flows.national_hop import Lesson, TickDone
@@ -293,12 +293,7 @@ def _whole(path: Path, raw: bytes) -> None:
 
     def put() -> int:
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_suffix(".tmp")
-        with draft.open("wb") as file:
-            file.write(raw)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
+        write_whole(path, raw)
         return len(raw)
 
     patiently("examples", put)

@@ -288,13 +288,7 @@ def ticks_of(options: RunOptions) -> Iterator[Tick]:
     settings = Settings()
     door = make_door(settings, bound=options.bound, inputs=options.inputs)
     sequencer = _sequencer(options, settings, _Folders.of(options), None, None, door)
-    try:
-        while not sequencer.finished:
-            tick = sequencer.next_tick()
-            if tick is not None:
-                yield tick
-    finally:
-        sequencer.close()
+    yield from sequencer.ticks()
 
 
 def _splitter(settings: Settings, data: Path, *, learns: bool) -> Splitter:

@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from models.examples import GOLDEN, mixed
 from models.shadows import Shadow
 from models.working import Model
 
@@ -39,10 +40,8 @@ def drawn(detector: str, seqs: Ints) -> npt.NDArray[np.bool_]:
     """Which places in the one order belong to the sample of a detector."""
     salt = int.from_bytes(blake2b(detector.encode(), digest_size=8).digest(), "little")
     with np.errstate(over="ignore"):
-        z = seqs.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(salt)
-        for shift, by in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-            z = (z ^ (z >> np.uint64(shift))) * np.uint64(by)
-    picked: npt.NDArray[np.bool_] = (z ^ (z >> np.uint64(31))) % np.uint64(ONE_IN) == 0
+        bits = seqs.astype(np.uint64) * GOLDEN + np.uint64(salt)
+    picked: npt.NDArray[np.bool_] = mixed(bits) % np.uint64(ONE_IN) == 0
     return picked
 
 

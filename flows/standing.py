@@ -234,13 +234,19 @@ class Standing:
         values: Mapping[str, float],
         usual: Mapping[str, float],
         related: tuple[Subject, ...],
+        facts: tuple[Fact, ...] | None = None,
     ) -> Fire:
-        """What alerts, in full but for the name of its event; `values` has all that the detector needs."""
+        """What alerts, in full but for the name of its event; `values` has all that the detector needs.
+
+        `facts` are those of the moment where they are not said.
+        """
         detector = self.detector
         signals = {name: values[name] for name in self.signals}
         usually = {name: usual.get(name, math.nan) for name in self.signals}
         contributions, intercept = self.card.explained(signals)
         home, active = self._whereabouts(moment, values)
+        if facts is None:
+            facts = tuple(self._fact(name, values[name], moment.ts) for name in self.told)
         return Fire(
             seq=moment.seq,
             ts=moment.ts,
@@ -261,7 +267,7 @@ class Standing:
             threshold=self.threshold,
             bands=detector.bands,
             related=related,
-            facts=tuple(self._fact(name, values[name], moment.ts) for name in self.told),
+            facts=facts,
             reasons=reasons_of(self.words, signals, usually, contributions),
             contributions=contributions,
             intercept=intercept,

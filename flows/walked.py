@@ -11,16 +11,14 @@ import polars as pl
 
 from alerts.record import Fire, token_text
 from detectors.base import Detector
-from events.codes import AGE_BANDS, word_of
 from events.ledger import Tick
 from features.rows import Entity, Rows
+from flows.drawing import STRATA, strata_of
 from flows.found_out import found_out, sides_of
 from flows.walking import EVERYTHING, Walk
 from models.examples import SAMPLE, STRATUM, VALUE
 from models.labels import Label
-from places.forces import forces
 
-_NOT_SAID: Final = "not said"
 _TOGETHER: Final = 20_000
 """Gated rows that are put into columns at a time."""
 
@@ -33,7 +31,6 @@ class Walked:
         self.labels: list[Label] = []
         self.signals = [signal.feature for signal in detector.signals]
         self._card = detector.scorecard()
-        self._areas = {force.code: force.short for force in forces()}
         self._heard: list[Fire] = []
         self._rows: list[tuple[object, ...]] = []
         self._frames: list[pl.DataFrame] = []
@@ -56,6 +53,7 @@ class Walked:
         rows = {entity: mine for share in shares.values() for entity, mine in share.rows.items()}
         for fire in self._heard:
             age, home, side = _of_owner(fire, rows)
+            strata = strata_of(age, home or int(fire.home_force))
             self._rows.append(
                 (
                     fire.seq,
@@ -64,8 +62,7 @@ class Walked:
                     fire.event_id,
                     fire.score,
                     side,
-                    word_of(AGE_BANDS, age) or _NOT_SAID,
-                    self._areas.get(home or int(fire.home_force), _NOT_SAID),
+                    *(strata[name] for name in STRATA),
                     *(_number(fire.features.get(name)) for name in self.signals),
                 )
             )
@@ -88,9 +85,9 @@ class Walked:
             "event_id": pl.String,
             "score": pl.Float64,
             "side": pl.String,
-            f"{STRATUM}age_band": pl.String,
-            f"{STRATUM}force": pl.String,
-        } | {VALUE + name: pl.Float64 for name in self.signals}
+        }
+        schema |= {STRATUM + name: pl.String for name in STRATA}
+        schema |= {VALUE + name: pl.Float64 for name in self.signals}
         rows, self._rows = self._rows, []
         return pl.DataFrame(rows, schema=schema, orient="row").with_columns(
             detector=pl.lit(self.detector.id),

@@ -72,6 +72,15 @@ class Example(msgspec.Struct, frozen=True, kw_only=True):
     strata: dict[str, str] = {}
     values: dict[str, float | None]
 
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """All that a label about it may name: its event, its subject, its alert."""
+        return (
+            f"event:{self.event_id}",
+            self.subject,
+            *((f"alert:{self.alert_id}",) if self.alert_id else ()),
+        )
+
 
 def drawn(event_id: str, detector: str, one_in: int) -> bool:
     """Whether an event belongs to the random share: by a hash of its id, so that every run draws the same."""
@@ -81,6 +90,7 @@ def drawn(event_id: str, detector: str, one_in: int) -> bool:
 
 SEED: Final = 20_260_302
 """What the draw begins with: another seed draws other rows."""
+GOLDEN: Final = np.uint64(0x9E3779B97F4A7C15)
 _MIX: Final = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 
 
@@ -94,11 +104,16 @@ def drawn_rows(
     """
     salt = int.from_bytes(hashlib.blake2b(f"{seed}\0{detector}".encode(), digest_size=8).digest(), "little")
     with np.errstate(over="ignore"):
-        mixed = token ^ (ts.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)) ^ np.uint64(salt)
+        bits = token ^ (ts.astype(np.uint64) * GOLDEN) ^ np.uint64(salt)
+    return mixed(bits) < np.uint64((_HASHED - 1) // one_in)
+
+
+def mixed(bits: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Numbers stirred until neighbours have nothing in common (the finaliser of SplitMix64, Steele et al. 2014)."""
+    with np.errstate(over="ignore"):
         for shift, factor in zip((30, 27), _MIX, strict=True):
-            mixed = (mixed ^ (mixed >> np.uint64(shift))) * factor
-        mixed ^= mixed >> np.uint64(31)
-    return mixed < np.uint64((_HASHED - 1) // one_in)
+            bits = (bits ^ (bits >> np.uint64(shift))) * factor
+        return bits ^ (bits >> np.uint64(31))
 
 
 class ExampleStore:
@@ -178,8 +193,7 @@ def _frame(examples: Sequence[Example]) -> pl.DataFrame:
 def _index(examples: Sequence[Example]) -> pl.DataFrame:
     rows = []
     for one in examples:
-        keys = [f"event:{one.event_id}", one.subject] + ([f"alert:{one.alert_id}"] if one.alert_id else [])
-        rows += [(key, one.ts, one.detector, one.event_id) for key in keys]
+        rows += [(key, one.ts, one.detector, one.event_id) for key in one.keys]
     return pl.DataFrame(rows, schema=_INDEX, orient="row").sort("key", "ts")
 
 

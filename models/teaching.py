@@ -133,20 +133,20 @@ class Teacher:
             about = self.about.get(one.detector)
             if about is None or one.detector_version != about.version:
                 continue
-            number = len(self._rows)
-            self._rows.append(_Row(one))
-            for key in (
-                f"event:{one.event_id}",
-                one.subject,
-                f"alert:{one.alert_id}" if one.alert_id else "",
-            ):
-                if key:
-                    self._by_key.setdefault(key, []).append(number)
+            number = self._remember(_Row(one))
             if one.kept_as != ALERT:
                 heapq.heappush(self._due, (one.ts + horizon_us(about.claim.typology), number))
                 values = {name: value for name, value in one.values.items() if value is not None}
                 seen = self.watches[one.detector].see(one.ts, {"score": one.score} | values)
                 self._moved += [(one.detector, each) for each in seen]
+
+    def _remember(self, row: _Row) -> int:
+        """Remember a row under all that a label may name; gives its number."""
+        number = len(self._rows)
+        self._rows.append(row)
+        for key in row.example.keys:
+            self._by_key.setdefault(key, []).append(number)
+        return number
 
     def hear(self, labels: Sequence[Label]) -> None:
         """Hear labels, in the one order."""
@@ -320,16 +320,7 @@ class Teacher:
         rows, due = self._rows[gone:], self._due
         self._rows, self._by_key, self._due = [], {}, []
         for row in rows:
-            number = len(self._rows)
-            self._rows.append(row)
-            one = row.example
-            for key in (
-                f"event:{one.event_id}",
-                one.subject,
-                f"alert:{one.alert_id}" if one.alert_id else "",
-            ):
-                if key:
-                    self._by_key.setdefault(key, []).append(number)
+            self._remember(row)
         self._due = [(at, number - gone) for at, number in due if number >= gone]
         heapq.heapify(self._due)
 
@@ -359,15 +350,7 @@ class Teacher:
         self._rows, self._by_key = [], {}
         for example, labels, right, matured in plain["rows"]:
             one = msgspec.convert(example, Example)
-            number = len(self._rows)
-            self._rows.append(_Row(one, msgspec.convert(labels, list[Label]), right, matured))
-            for key in (
-                f"event:{one.event_id}",
-                one.subject,
-                f"alert:{one.alert_id}" if one.alert_id else "",
-            ):
-                if key:
-                    self._by_key.setdefault(key, []).append(number)
+            self._remember(_Row(one, msgspec.convert(labels, list[Label]), right, matured))
         self._due = [(at, number) for at, number in plain["due"]]
         self._heard = msgspec.convert(plain["heard"], list[Label])
         for name, kept in plain["lineages"].items():

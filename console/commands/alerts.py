@@ -10,7 +10,19 @@ from console.alert_page import About, Happening
 from console.commands.campuses import known_campus
 from console.commands.detectors import units
 from console.errors import ConsoleError
-from console.options import Accounts, By, Data, Json, Labels, Links, Payments, Store, Telecoms, Watch
+from console.options import (
+    Accounts,
+    By,
+    Data,
+    Json,
+    Labels,
+    Links,
+    Payments,
+    Store,
+    Telecoms,
+    Watch,
+    by_stream,
+)
 from console.output import band, hint, say_json, say_line, say_table, screen
 from console.people import named
 from console.store import open_store, use_data
@@ -150,14 +162,7 @@ def alert(
     Facts are kept apart from the assessment. All of it was frozen when the alert was scored; --replay works it out
     again. The events come from the ledger, or, where none was kept, from the inputs you name.
     """
-    inputs = {
-        "payments": payments,
-        "telecoms": telecoms,
-        "accounts": accounts,
-        "labels": labels,
-        "links": links,
-        "watch": watch,
-    }
+    inputs = by_stream(payments, telecoms, accounts, labels, links, watch)
     if not replay and any(inputs.values()):
         raise ConsoleError("Inputs are only read to score the alert anew: say --replay.")
     with open_store(store, data) as desk:

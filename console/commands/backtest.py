@@ -18,6 +18,7 @@ from console.options import (
     Payments,
     Telecoms,
     Watch,
+    by_stream,
 )
 from console.output import hint, say_json
 from console.store import use_data
@@ -111,14 +112,7 @@ def backtest(
     """
     from console import backtesting
 
-    inputs = {
-        "payments": payments,
-        "telecoms": telecoms,
-        "accounts": accounts,
-        "labels": labels,
-        "links": links,
-        "watch": watch,
-    }
+    inputs = by_stream(payments, telecoms, accounts, labels, links, watch)
     asked = backtesting.Asked(
         detector=detector,
         thresholds=tuple(dict.fromkeys(threshold or ())),

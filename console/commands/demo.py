@@ -16,7 +16,7 @@ from console import sample
 from console.commands.alerts import about
 from console.live import LiveView, Tail
 from console.living import Caught, living_world
-from console.options import Accounts, Data, Labels, Links, Payments, Store, Telecoms, Watch
+from console.options import Accounts, Data, Labels, Links, Payments, Store, Telecoms, Watch, by_stream
 from console.output import screen
 from console.progress import progress_line
 from console.running import check_store, run_options, say_summary
@@ -62,14 +62,7 @@ def demo(
     from a range reserved for examples. It ends when the world does.
     """
     folder = use_data(data)
-    given = {
-        "payments": payments,
-        "telecoms": telecoms,
-        "accounts": accounts,
-        "labels": labels,
-        "links": links,
-        "watch": watch,
-    }
+    given = by_stream(payments, telecoms, accounts, labels, links, watch)
     from flows.running import Progress, replay
     from flows.source import Watch as FlowWatch
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from console.options import Accounts, Data, Json, Labels, Links, Payments, Telecoms, Watch
+from console.options import Accounts, Data, Json, Labels, Links, Payments, Telecoms, Watch, by_stream
 from console.output import say_json, say_table, screen
 from console.store import use_data
 from console.teaching import Example
@@ -68,14 +68,7 @@ def fairness(
     from models.fairness import alarms, rates, seen_of, strata_in
     from models.labels import labelled
 
-    inputs = {
-        "payments": payments,
-        "telecoms": telecoms,
-        "accounts": accounts,
-        "labels": labels,
-        "links": links,
-        "watch": watch,
-    }
+    inputs = by_stream(payments, telecoms, accounts, labels, links, watch)
     about, span = named(detector), span_of(from_, to, as_of, horizon)
     with Steps("Fairness", quiet=json) as steps:
         found = material(use_data(data), about, span, inputs, steps.at)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 import typer
 
 from console.errors import ConsoleError
-from console.options import Accounts, By, Data, Json, Labels, Links, Payments, Telecoms, Watch
+from console.options import Accounts, By, Data, Json, Labels, Links, Payments, Telecoms, Watch, by_stream
 from console.output import aside, hint, say_json, say_table, screen
 from console.people import named
 from console.store import use_data
@@ -122,14 +122,7 @@ def models(
     """
     folder = use_data(data)
     registry = _registry(folder, make=action == "retrain")
-    inputs = {
-        "payments": payments,
-        "telecoms": telecoms,
-        "accounts": accounts,
-        "labels": labels,
-        "links": links,
-        "watch": watch,
-    }
+    inputs = by_stream(payments, telecoms, accounts, labels, links, watch)
     if action in ("lessons", "measures", "review"):
         from console.learnt import show_lessons, show_measures, show_review
 

@@ -15,6 +15,7 @@ from console.options import (
     Store,
     Telecoms,
     Watch,
+    by_stream,
 )
 from console.output import hint, say_json
 from console.progress import FlowProgress
@@ -56,14 +57,7 @@ def replay(
     """
     folder = use_data(data)
     options = run_options(
-        {
-            "payments": payments,
-            "telecoms": telecoms,
-            "accounts": accounts,
-            "labels": labels,
-            "links": links,
-            "watch": watch,
-        },
+        by_stream(payments, telecoms, accounts, labels, links, watch),
         store=store,
         folder=folder,
         recovery=recovery,

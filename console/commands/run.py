@@ -15,6 +15,7 @@ from console.options import (
     Store,
     Telecoms,
     Watch,
+    by_stream,
 )
 from console.running import run_options
 from console.store import use_data
@@ -58,14 +59,7 @@ def run(
     """
     folder = use_data(data)
     options = run_options(
-        {
-            "payments": payments,
-            "telecoms": telecoms,
-            "accounts": accounts,
-            "labels": labels,
-            "links": links,
-            "watch": watch,
-        },
+        by_stream(payments, telecoms, accounts, labels, links, watch),
         store=store,
         folder=folder,
         recovery=recovery,
