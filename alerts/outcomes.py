@@ -4,12 +4,11 @@ A person decides, by name. No step is open to an unnamed reviewer, and an outcom
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from alerts.errors import NotAllowed
-from alerts.record import Alert, when_text
 
 STATUSES: Final = ("new", "in_review", "waiting", "snoozed", "closed")
 OPEN: Final = STATUSES[:-1]
@@ -136,27 +135,3 @@ def check_outcome(outcome: str, reason: str, role: str | None, note: str) -> Non
         raise NotAllowed("the reason 'other' needs a note that says what it was")
     if role is not None and role not in ROLES:
         raise NotAllowed(f"{role!r} is not a role; roles are {', '.join(ROLES)}")
-
-
-def label_of(decision: Decision, alert: Alert) -> dict[str, Any] | None:
-    """The contract label a decision is, for the models to learn from; nothing when it decided no outcome."""
-    if decision.outcome is None:
-        return None
-    victim = decision.role in ("coerced", "victim")
-    return {
-        "event_id": f"decision:{decision.alert_id}:{decision.number}",
-        "ts": when_text(decision.at),
-        "recorded_ts": when_text(decision.at),
-        "source": "linewatch.decisions",
-        "basis": alert.bases[0] if alert.bases else "",
-        "about": f"alert:{decision.alert_id}",
-        "label": decision.outcome,
-        "subjects": [subject.name for subject in alert.subjects],
-        "typology": alert.typology,
-        "role": decision.role,
-        "subject_category": "victim" if victim else alert.subject.category,
-        "origin": "analyst",
-        "reason_code": decision.reason,
-        "by": decision.by,
-        "note": decision.note,
-    }

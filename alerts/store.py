@@ -340,6 +340,18 @@ class AlertStore:
             for kind, name in objects:
                 self._audit(connection, actor, "CONSULT", name, "", "", why.strip(), kind)
 
+    def reviewed(self, name: str, answer: str, by: str, why: str) -> int:
+        """Write down what a person found of a row that was put up for review; gives when.
+
+        Raises:
+            NotAllowed: nobody is named.
+        """
+        actor = check_name(by)
+        at = self._clock()
+        with self._writing() as connection:
+            self._audit(connection, actor, "REVIEW", name, "", answer, why, "review")
+        return at
+
     def audit_trail(self, object_id: str | None = None) -> tuple[audit.AuditRow, ...]:
         """The audit, or the part of it about one alert or case."""
         with self._reading() as connection:

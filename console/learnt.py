@@ -2,15 +2,18 @@
 
 import json as codec
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from console.errors import ConsoleError
 from console.output import hint, say_json, say_table, screen
 
+if TYPE_CHECKING:
+    from flows.answering import UpForReview
+
 _LESSONS: Final = "lessons.ndjson"
 _MEASURES: Final = "measures.json"
-_EVER: Final = 4_000_000_000_000_000
-"""The year 2096, in microseconds: after everything."""
+REVIEW: Final = "review:"
+"""How names of rows begin that were put up for review."""
 _NONE: Final = (
     "No flow has taught here yet: run one with --learn (linewatch replay --learn, linewatch run --learn), with labels. "
     "What the desk's decisions taught is in models/DETECTOR.json."
@@ -99,42 +102,87 @@ def show_measures(folder: Path, detector: str | None, *, json: bool) -> None:
         )
 
 
-def show_review(folder: Path, detector: str | None, *, json: bool) -> None:
-    """Rows drawn at random for a person to look at, which nobody has yet: they claim nothing, and their answers tell misses.
+def show_review(folder: Path, name: str | None, *, json: bool) -> None:
+    """Rows drawn at random for a person to look at, which nobody has yet: they claim nothing, and answers tell misses.
+
+    `name` is a detector, or one row by the beginning of its name, which is shown whole.
 
     Raises:
-        ConsoleError: no flow has kept examples here.
+        ConsoleError: no flow has kept examples here, or there is no such row.
     """
-    from alerts.record import when_text
-    from detectors.discovery import all_detectors
-    from models.examples import REVIEW, ExampleStore
-    from models.labels import LabelBook
+    from flows.answering import up_for_review
 
-    root = folder / "examples"
-    if not root.exists():
+    if not (folder / "examples").exists():
         raise ConsoleError(_NONE)
-    known = {one.about for one in LabelBook(root / "labels.ndjson").known(_EVER)}
-    rows = []
-    for about in all_detectors():
-        if detector in (None, about.id):
-            frame = ExampleStore(root).examples(about.id, about.version, 0, _EVER)
-            kept = frame.filter(frame["kept_as"] == REVIEW) if frame.height else frame
-            rows += [one for one in kept.iter_rows(named=True) if f"event:{one['event_id']}" not in known]
-    said = [
-        {
-            "detector": one["detector"],
-            "ts": when_text(one["ts"]),
-            "about": f"event:{one['event_id']}",
-            "subject": one["subject"],
-        }
-        for one in sorted(rows, key=lambda one: (one["ts"], one["event_id"]))
-    ]
-    if json:
-        for one in said:
-            say_json(one)
+    if name is not None and name.startswith(REVIEW):
+        _show_row(row_named(folder, name), json=json)
         return
-    say_table(("drawn at random for", "when", "about", "subject"), [tuple(one.values()) for one in said])
-    hint("Answer with a label: about as above, label confirmed or innocent, origin random_review (--labels)")
+    rows = [one for one in up_for_review(folder, name) if not one.answered]
+    if json:
+        for one in rows:
+            say_json(_plain(one) | {"about": f"event:{one.event_id}"})
+        return
+    say_table(
+        ("row", "drawn at random for", "when", "subject"),
+        [(one.name, one.detector, _plain(one)["ts"], one.subject) for one in rows],
+    )
+    hint(
+        "One whole: linewatch models review ROW. Answer: linewatch decide ROW innocent --reason business_as_usual"
+    )
+
+
+def row_named(folder: Path, name: str) -> "UpForReview":
+    """The one row up for review whose name begins so.
+
+    Raises:
+        ConsoleError: none does, or several.
+    """
+    from flows.answering import up_for_review
+
+    found = [one for one in up_for_review(folder) if one.name.startswith(name)]
+    if len(found) != 1:
+        raise ConsoleError(
+            f"{'No row' if not found else 'More than one row'} up for review begins with {name}: "
+            "linewatch models review lists those nobody has answered for."
+        )
+    return found[0]
+
+
+def _plain(one: "UpForReview") -> dict[str, Any]:
+    from alerts.record import when_text
+
+    return {"row": one.name, "detector": one.detector, "ts": when_text(one.ts), "subject": one.subject}
+
+
+def _show_row(one: "UpForReview", *, json: bool) -> None:
+    from detectors.discovery import detector
+
+    about = detector(one.detector)
+    words = {name: about.meaning(name) for name in one.values}
+    if json:
+        say_json(
+            _plain(one) | {"about": f"event:{one.event_id}", "answered": one.answered, "values": one.values}
+        )
+        return
+    told = _plain(one)
+    screen().print(
+        f"{one.name}: {about.title}? Event {one.event_id}, {told['ts'][:16]}, {one.subject}", markup=False
+    )
+    say_table(
+        ("what was known of it", "value"),
+        [
+            (f"{words[name].words} ({words[name].unit})", "-" if value is None else f"{value:.4g}")
+            for name, value in one.values.items()
+        ],
+    )
+    screen().print(
+        "It was drawn at random and claims nothing. " + ("Answered." if one.answered else ""), markup=False
+    )
+    for question in about.runbook:
+        screen().print(f"  - {question}", markup=False)
+    hint(
+        f"Answer: linewatch decide {one.name} confirmed --role complicit --reason other_evidence, or innocent, or unclear"
+    )
 
 
 def _lessons(folder: Path) -> list[dict[str, Any]]:

@@ -137,7 +137,7 @@ class Detector:
     @classmethod
     def says_when_right(cls) -> Claim:
         """What labels must say of a subject for its alert to have been right."""
-        return Claim(cls.typology, cls.victim)
+        return Claim(cls.typology, cls.victim, used=not cls.victim and cls.threat != "fraud")
 
     @classmethod
     def places(cls) -> list[str]:

@@ -465,7 +465,7 @@ class Control(Record, frozen=True, kw_only=True):
     """A change people made to the running system: it takes effect at its place in the one order."""
 
     kind: Annotated[
-        _Text, Word(("activate", "threshold", "challenge", "retire", "decision", "snooze", "basis"))
+        _Text, Word(("activate", "threshold", "challenge", "retire", "decision", "review", "snooze", "basis"))
     ] = None
     detector: _Short = None
     body: Annotated[Any, Ignored("any")] = None

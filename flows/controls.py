@@ -31,6 +31,7 @@ from events.rejected import Rejected, Where, digest_of
 from flows.errors import FlowError
 from flows.shelf import MODEL, MODELS, Shelf
 from models.errors import ModelError
+from models.labels import decided
 from models.learning import Lesson, Lineage, begun, checked, taught, untaught
 from models.scorecard import Weights
 from models.working import SCORECARD, Model, working
@@ -44,10 +45,6 @@ SOURCE: Final = "linewatch.decisions"
 NOT_OBEYED: Final = "not_obeyed"
 """Why a control row becomes a dead letter that the door had let in: the flow cannot do what it says."""
 _LOCK: Final = ".lock"  # readers leave files alone whose names begin with a dot
-
-TEACHES: Final = {"confirmed": True, "innocent": False}
-NOT_TAUGHT: Final = ("supplier_error", "test_traffic")
-"""Reasons that say the records were wrong and not the detector: learning from them would teach it to look away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +134,16 @@ def _keep(path: Path, lineage: Lineage) -> None:
 
 
 def _after(lineage: Lineage, about: type[Detector], decision: Decision, alert: Alert) -> Lineage:
-    right = TEACHES.get(decision.outcome or "")
-    if right is None or decision.reason in NOT_TAUGHT:
+    word = decided(
+        alert.alert_id,
+        decision.outcome,
+        decision.at,
+        reason=decision.reason,
+        role=decision.role or "",
+        by=decision.by,
+    )
+    (right,) = word.says(alert.subject.name, "", about.says_when_right()) or (None,)
+    if right is None:
         return untaught(lineage, about.signals, alert.alert_id)
     lesson = Lesson(
         alert_id=alert.alert_id,
@@ -340,6 +345,11 @@ def _fault(kind: str, about: str, body: dict[str, Any]) -> str | None:
         sound = isinstance(body.get("alert_id"), str) and body.get("outcome") in (*OUTCOMES, None)
         sound &= isinstance(body.get("features", {}), dict)
         return None if sound else f"a decision names an alert and one of {', '.join(OUTCOMES)}"
+    if kind == "review":
+        detector(about)
+        sound = str(body.get("about")).startswith("review:") and body.get("outcome") in OUTCOMES
+        sound &= isinstance(body.get("subject"), str)
+        return None if sound else f"an answer names a row, its subject and one of {', '.join(OUTCOMES)}"
     if kind == "snooze":
         sound = ":" in str(body.get("subject")) and isinstance(body.get("until"), int)
         return None if sound else "a snooze names a subject as kind:token, and until when in microseconds"

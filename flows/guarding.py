@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from detectors.discovery import all_detectors
 from flows.promoting import publish, registry_of
 from flows.shelf import KEY
-from models.labels import Label, LabelBook
+from models.labels import Label, LabelBook, decided
 from models.registry import Promotion, Registry
 from models.shadows import FILE, ShadowStore
 from models.side_by_side import Verdict, known_of, verdict, with_alerts
@@ -38,19 +38,13 @@ def words(
         return labels, []
     alerts = store.alerts(detector=detector, status=None)
     mine = {alert.alert_id for alert in alerts}
-    labels += [
-        Label(
-            event_id=f"decision:{each.alert_id}:{each.at:x}",
-            about=f"alert:{each.alert_id}",
-            label=each.outcome or "unclear",
-            at=each.at,
-            origin="analyst",
-            reason_code=each.reason or "",
-            by=each.by,
-        )
+    said = [
+        decided(each.alert_id, each.outcome, each.at, reason=each.reason, role=each.role or "", by=each.by)
         for each in store.decisions()
         if each.alert_id in mine
     ]
+    heard = {label.event_id for label in labels}  # a flow that learns has written decisions down as well
+    labels += [label for label in said if label.event_id not in heard]
     return labels, [(a.alert_id, a.subject.name, a.first_event_ts, a.last_event_ts) for a in alerts]
 
 
@@ -88,9 +82,15 @@ def judge(
 
 
 def guard(
-    data: Path, store: "AlertStore | None", key: Path | None = None, detector: str | None = None
+    data: Path,
+    store: "AlertStore | None",
+    key: Path | None = None,
+    detector: str | None = None,
+    at: int | None = None,
 ) -> tuple[Promotion, ...]:
     """Roll back every champion that has fallen below the one before it, and let running flows know.
+
+    `at` is the time by the records of the flow that asks; a person at a desk asks by the clock.
 
     Raises:
         ModelError: the registry is not as it was signed.
@@ -106,7 +106,7 @@ def guard(
             continue
         found = judge(registry, data, about, store)
         if found is not None and found.fallen:
-            done.append(registry.fall_back(about.id, registry.champion(about.id), why_of(found)))
+            done.append(registry.fall_back(about.id, registry.champion(about.id), why_of(found), at))
     if done:
         publish(registry, data)
     return tuple(done)

@@ -27,7 +27,7 @@ from flows.controls import FLOW_TEACHES, write_whole
 from flows.keeping import Keeper, patiently
 from flows.measuring import Measures
 from flows.national_hop import Lesson, TickDone
-from flows.shelf import MODELS
+from flows.shelf import MODEL, MODELS
 from flows.source import Activations
 from models.examples import Example, ExampleStore
 from models.labels import Label
@@ -109,8 +109,9 @@ class Learner:
     def _obey(self, kind: str, name: str, body: dict[str, Any]) -> None:
         if kind == "threshold":
             self.teacher.set_threshold(name, float(body["threshold"]))
-        elif "weights" in body and not body.get("taught"):
-            self.teacher.begin(name, msgspec.convert(body["weights"], Weights))
+        elif not body.get("taught"):
+            weights = None if MODEL in body else msgspec.convert(body["weights"], Weights)
+            self.teacher.begin(name, weights, str((body.get("promotion") or {}).get("stage") or ""))
 
     def seal(self, *, write: bool = True) -> None:
         """Write the examples that are held, under the name of the first: written again, they take their own place."""

@@ -31,9 +31,9 @@ class Measures:
     def take(self, lessons: Lessons) -> None:
         """Take one lesson's outcomes."""
         for one in lessons.outcomes:
-            for word, by in ((one.before, -1), (one.right, 1)):
+            for word, role, by in ((one.before, one.role_before, -1), (one.right, one.role, 1)):
                 if word is not None:
-                    for key in _groups(one, word):
+                    for key in _groups(one, word, role):
                         self.counts[key] = self.counts.get(key, 0) + by
             if one.before is None and one.right is not None:
                 total = self.delays.setdefault(f"{one.detector}|{one.origin}", [0.0, 0.0])
@@ -115,7 +115,8 @@ class Measures:
         }
 
 
-def _groups(one: Outcome, right: bool) -> list[str]:
+def _groups(one: Outcome, right: bool, role: str) -> list[str]:
     kept = "alert" if one.kept_as == ALERT else "drawn"
     groups = ["all", *(f"{name} {value}" for name, value in sorted(one.strata.items()))]
+    groups += [f"role {role}"] if role else []
     return [f"{one.detector}|{group}|{kept}|{_WORDS[right]}" for group in groups]

@@ -16,14 +16,14 @@ from flows.drawing import Draw
 from flows.edges import Edges, edges_as_one
 from flows.evidence import merged
 from flows.networks import Networks, split_at
-from flows.outcomes import decided, example_of
+from flows.outcomes import answered, decided, example_of
 from flows.second_pass import Scored
 from flows.shadowing import as_one
 from flows.split import Expect, Ids, Rule
 from flows.ties import TieHop
 from flows.waiting import Waiting
 from models.examples import Example
-from models.labels import Label
+from models.labels import ROLES, Label
 from models.nearest import Confirmed
 from models.shadows import Shadow
 
@@ -65,6 +65,7 @@ class NationalHop:
         self.priorities = priorities
         detectors = tuple(detectors)
         self.confirmed = {each.id: _confirmed_of(each) for each in detectors}
+        self.claims = {each.id: each.says_when_right() for each in detectors}
         self.ties = TieHop(detectors, data_class)
         self.episodes = Episodes(rules=priorities)
         self.networks = Networks(detectors, data_class)
@@ -131,6 +132,11 @@ class NationalHop:
         self._alerted = []
         kept.sort(key=lambda one: (one.seq, one.detector, one.subject, one.kept_as))
         said = tuple(decided(rule) for rule in ids.rules if rule.kind == "decision")
+        said += tuple(
+            answered(rule, self.claims[rule.detector].typology)
+            for rule in ids.rules
+            if rule.kind == "review" and rule.detector in self.claims
+        )
         labels = tuple(sorted((*ids.labels, *said), key=lambda one: (one.seq, one.event_id)))
         rules = tuple(rule for rule in ids.rules if rule.kind in ("activate", "threshold"))
         return Lesson(tuple(kept), labels, rules, ids.learn)
@@ -180,7 +186,11 @@ class NationalHop:
         known = self.confirmed.get(detector)
         if known is None:
             return
-        if body["outcome"] == "confirmed" and "features" in body:
+        role = body.get("role") or ""
+        right = body["outcome"] == "confirmed" and self.claims[detector].is_right_of(
+            role, ROLES.get(role, "")
+        )
+        if right and "features" in body:
             known.confirm(body["alert_id"], body["features"])
             self._cases_changed.add(detector)
         elif body["outcome"] is not None:

@@ -8,6 +8,7 @@ from flows.split import Rule
 from flows.standing import known
 from models.examples import ALERT, Example
 from models.labels import Label
+from models.labels import decided as label_of
 
 
 def example_of(fire: Fire, alert_id: str) -> Example:
@@ -32,14 +33,24 @@ def example_of(fire: Fire, alert_id: str) -> Example:
 def decided(rule: Rule) -> Label:
     """A decision as a label; one that opens an alert again takes the outcome back."""
     body = json.loads(rule.body or "{}")
+    said = {name: body.get(name) or "" for name in ("reason", "role", "by")}
+    return label_of(body["alert_id"], body.get("outcome"), rule.recorded_ts, seq=rule.seq, **said)
+
+
+def answered(rule: Rule, typology: str) -> Label:
+    """What a person found of a row that was put up for review, as a label."""
+    body = json.loads(rule.body)
     return Label(
-        event_id=f"decision:{body['alert_id']}:{rule.recorded_ts:x}",
-        about=f"alert:{body['alert_id']}",
-        label=body.get("outcome") or "unclear",
+        event_id=f"{body['about']}:{rule.recorded_ts:x}",
+        about=body["about"],
+        label=body["outcome"],
         at=rule.recorded_ts,
-        origin="analyst",
+        origin="random_review",
+        typology=typology,
         reason_code=body.get("reason") or "",
-        by=body.get("by") or "",
         role=body.get("role") or "",
+        confidence=body.get("confidence") or "",
+        by=body.get("by") or "",
+        subjects=(body["subject"],),
         seq=rule.seq,
     )

@@ -16,7 +16,7 @@ import msgspec
 from alerts.record import when_text
 from detectors.base import Detector
 from detectors.discovery import detector
-from flows.controls import PROMOTED, SOURCE, folder_of
+from flows.controls import FLOW_TEACHES, PROMOTED, SOURCE, folder_of
 from flows.errors import FlowError
 from flows.shelf import KEY, MODEL, MODELS
 from models.errors import ModelError
@@ -109,7 +109,7 @@ def _publish(registry: Registry, data: Path, path: Path) -> tuple[Promotion, ...
             continue
         about = detector(one.detector)
         rows = _rows(registry, about, one)
-        if one.stage in _ACTS:
+        if one.stage in _ACTS and not (data / MODELS / FLOW_TEACHES).exists():
             _begin(data / MODELS / f"{one.detector}.json", about, registry, one.version)
         text = b"".join(json.dumps(row, sort_keys=True).encode() + b"\n" for row in rows)
         with path.open("ab") as file:
@@ -146,10 +146,21 @@ def _begin(path: Path, about: type[Detector], registry: Registry, version: str) 
         if before.expert == begin.expert:
             return  # done already, and perhaps taught since
         path.replace(path.with_name(f"{about.id}.{before.learnt.version}.json"))
+    begin = _stood(path, begin)
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_suffix(".tmp")
     draft.write_bytes(msgspec.json.format(msgspec.json.encode(begin), indent=1) + b"\n")
     draft.replace(path)
+
+
+def _stood(path: Path, begin: Lineage) -> Lineage:
+    """What the same champion had learnt when it stood before, where it did."""
+    aside = sorted(path.parent.glob(f"{begin.detector}.*.json"), key=lambda one: one.stat().st_mtime_ns)
+    for one in reversed(aside):
+        before = msgspec.json.decode(one.read_bytes(), type=Lineage)
+        if before.expert == begin.expert and before.detector_version == begin.detector_version:
+            return before
+    return begin
 
 
 def _name(kind: str, one: Promotion) -> str:

@@ -344,7 +344,7 @@ def _flow_of(
         learner=learner,
         shadows=ShadowSink(
             options.data / shadows.FILE,
-            (lambda: _guard(options, settings)) if options.follow else None,
+            (lambda at: _guard(options, settings, at)) if options.follow else None,
         ),
     )
     seconds = options.epoch_seconds or (settings.epoch_seconds if options.follow else _REPLAY_EPOCH_S)
@@ -357,11 +357,11 @@ def _flow_of(
     )
 
 
-def _guard(options: RunOptions, settings: Settings) -> None:
+def _guard(options: RunOptions, settings: Settings, at: int) -> None:
     """Hold every champion against the one before it, on what was found out since."""
     store = AlertStore(options.store)
     try:
-        guard(options.data, store, settings.model_key)
+        guard(options.data, store, settings.model_key, at=at or None)
     finally:
         store.close()
 

@@ -258,14 +258,14 @@ class LettersSink(FixedPartitionedSink[Cut, bytes]):
 class ShadowPart(StatefulSinkPartition[tuple[Shadow, ...], bytes]):
     """Writes what challengers said, and waits while the disk is full."""
 
-    def __init__(self, path: Path, guard: Callable[[], object] | None) -> None:
+    def __init__(self, path: Path, guard: Callable[[int], object] | None) -> None:
         self.store = ShadowStore(path)
         self.guard = guard
         self._guarded = time.monotonic()
 
     def write_batch(self, items: list[tuple[Shadow, ...]]) -> None:
         """Write the rows of ticks that are through."""
-        rows = [one for shadows in items for one in shadows]
+        rows = told = [one for shadows in items for one in shadows]
         while rows:
             try:
                 self.store.write(rows)
@@ -277,12 +277,12 @@ class ShadowPart(StatefulSinkPartition[tuple[Shadow, ...], bytes]):
         metrics.go_on("output")
         if self.guard is not None and time.monotonic() - self._guarded > _GUARD_S:
             self._guarded = time.monotonic()
-            self._judge(self.guard)
+            self._judge(self.guard, max((one.ts for one in told), default=0))
 
-    def _judge(self, guard: Callable[[], object]) -> None:
+    def _judge(self, guard: Callable[[int], object], at: int) -> None:
         """Hold champions against those before them; what hinders that is said, and does not stop the flow."""
         try:
-            guard()
+            guard(at)
         except (AlertError, FlowError, ModelError) as trouble:
             logging.getLogger("linewatch").warning(
                 "champions were not held against those before: %s", trouble
@@ -300,8 +300,8 @@ class ShadowPart(StatefulSinkPartition[tuple[Shadow, ...], bytes]):
 class ShadowSink(FixedPartitionedSink[tuple[Shadow, ...], bytes]):
     """The shadow store."""
 
-    def __init__(self, path: Path, guard: Callable[[], object] | None = None) -> None:
-        """`guard` is called now and then when rows have come."""
+    def __init__(self, path: Path, guard: Callable[[int], object] | None = None) -> None:
+        """`guard` is called now and then when rows have come, with the time of the latest."""
         self._path = path
         self._guard = guard
 

@@ -248,7 +248,9 @@ class Splitter:
         if not self.lesson_us:
             return False
         memory = self.memory
-        memory.heard = memory.heard or bool(labels) or any(rule.kind == "decision" for rule in rules)
+        memory.heard = (
+            memory.heard or bool(labels) or any(rule.kind in ("decision", "review") for rule in rules)
+        )
         if memory.lesson == _NEVER:
             memory.lesson = memory.clock
         if not memory.heard or memory.clock // self.lesson_us <= memory.lesson // self.lesson_us:

@@ -104,11 +104,16 @@ class Standing:
             self.challengers.pop(body["version"], None)
 
     def _activate(self, model: Model, stage: str | None) -> None:
-        """Let a model score. The champion that two people replace stays in shadow, for the new one to be held against."""
+        """Let a model score. The champion that two people replace stays in shadow, for the new one to be held against.
+
+        A rollback puts back what stood then, with what it had learnt.
+        """
         if stage is not None:
-            before = {n for n, c in self.challengers.items() if c.role == PREDECESSOR}
-            for name in before:
+            before = {n: c for n, c in self.challengers.items() if c.role == PREDECESSOR}
+            for name, each in before.items():
                 del self.challengers[name]
+                if stage == "rollback" and name.partition("+")[0] == model.name:
+                    model = each.model
         if stage == "promote" and model.name != self.card.name:
             self.challengers[self.card.name] = Challenger(self.card, self.threshold, PREDECESSOR)
         self.challengers.pop(model.name, None)

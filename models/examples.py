@@ -79,7 +79,14 @@ class Example(msgspec.Struct, frozen=True, kw_only=True):
             f"event:{self.event_id}",
             self.subject,
             *((f"alert:{self.alert_id}",) if self.alert_id else ()),
+            *((review_name(self.detector, self.event_id, self.subject),) if self.kept_as == REVIEW else ()),
         )
+
+
+def review_name(detector: str, event_id: str, subject: str) -> str:
+    """The name under which people answer for one row of one detector, `review:` and sixteen digits."""
+    digest = hashlib.blake2b(f"{detector}\0{event_id}\0{subject}".encode(), digest_size=8)
+    return f"review:{digest.hexdigest()}"
 
 
 def drawn(event_id: str, detector: str, one_in: int) -> bool:

@@ -20,7 +20,7 @@ import numpy.typing as npt
 import polars as pl
 
 from models.errors import ModelError
-from models.examples import ALERT
+from models.examples import ALERT, review_name
 from models.typologies import speaks_of
 
 _DAY_US: Final = 86_400_000_000
@@ -30,15 +30,26 @@ NOT_TAUGHT: Final = ("supplier_error", "test_traffic")
 MOST: Final = 20.0
 """No example counts for more than so many: one lucky draw must not make a model."""
 _BANDS: Final = 4
-_RANK: Final = {"event": 2, "alert": 1}
+_RANK: Final = {"event": 2, "alert": 1, "review": 1}
+_ANSWERS: Final = ("alert:", "review:")
+"""What is said of these is said of what one detector claimed."""
 HARMED: Final = "harmed"
 INVOLVED: Final = "involved"
 PAYER: Final = "payer"
 PAYEE: Final = "payee"
 """Sides of a payment."""
 _PEOPLE: Final = ("account:", "number:")
-_ROLES: Final = {"victim": HARMED, "complicit": INVOLVED, "deceived": INVOLVED, "coerced": INVOLVED}
+ROLES: Final[dict[str, str]] = {
+    "victim": HARMED,
+    "complicit": INVOLVED,
+    "deceived": INVOLVED,
+    "coerced": INVOLVED,
+}
 _CATEGORIES: Final = {"victim": HARMED, "suspect": INVOLVED, "convicted": INVOLVED}
+
+
+CONFIDENCES: Final[dict[str, float]] = {"high": 1.0, "medium": 0.5, "low": 0.0}
+"""How sure somebody was of an answer, and what it counts then: a guess is written down and teaches nothing."""
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -46,6 +57,19 @@ class Claim(msgspec.Struct, frozen=True):
 
     typology: str = ""
     victim: bool = False
+    used: bool = False
+    """Whether it says that something is made use of, whoever holds it: a line's courier is one, and a victim."""
+
+    def is_right_of(self, role: str, standing: str) -> bool:
+        """Whether a confirmed alert was right about somebody who turned out to be so.
+
+        Who was deceived or coerced into lending an account lent it: the alert is right, and the person is to be
+        protected. Who was harmed and took no part is not what an alert about a mule says. Who was said to be harmed and
+        was an accomplice was not.
+        """
+        if self.victim:
+            return role != "complicit" and not (standing == INVOLVED and not role)
+        return standing != HARMED or self.used
 
 
 class Label(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,18 +94,25 @@ class Label(msgspec.Struct, frozen=True, kw_only=True):
     """`suspect`, `convicted`, `victim`, `possible_victim`, `witness` or `unknown`."""
     seq: int = -1
     """Its place in the one order, where it has one."""
+    confidence: str = ""
+    """How sure they were, where they were asked: `high`, `medium` or `low`."""
+
+    @property
+    def weight(self) -> float:
+        """What it counts: half where they were not sure."""
+        return CONFIDENCES.get(self.confidence, 1.0)
 
     @property
     def taught(self) -> bool | None:
         """What it teaches: right, wrong, or nothing."""
-        if self.reason_code in NOT_TAUGHT:
+        if self.reason_code in NOT_TAUGHT or not self.weight:
             return None
         return {"confirmed": True, "innocent": False}.get(self.label)
 
     @property
     def standing(self) -> str:
         """What those it names were: harmed, involved, or not said."""
-        return _ROLES.get(self.role) or _CATEGORIES.get(self.category, "")
+        return ROLES.get(self.role) or _CATEGORIES.get(self.category, "")
 
     def names(self, subject: str) -> bool:
         """Whether it speaks of a subject by name."""
@@ -104,11 +135,12 @@ class Label(msgspec.Struct, frozen=True, kw_only=True):
     def says(self, subject: str, side: str, claim: "Claim") -> tuple[bool | None] | None:
         """What it teaches a detector that claims something of a subject: right, wrong or unclear; or it says nothing.
 
-        An outcome of an alert is about what that alert said. Of who was harmed it is wrong to say that they were
-        involved; that somebody was involved, or was not, says nothing about whether they were harmed as well.
+        An outcome of an alert, or of a row that was put up for review, is about what that said. Of who was harmed it is
+        wrong to say that they were involved; that somebody was involved, or was not, says nothing about whether they
+        were harmed as well.
         """
-        if self.about.startswith("alert:"):
-            return (self.taught,)
+        if self.about.startswith(_ANSWERS):
+            return (self.taught and claim.is_right_of(self.role, self.standing),)
         standing = self.standing_of(subject, side)
         if standing is None or not speaks_of(self.typology, claim.typology):
             return None
@@ -116,7 +148,32 @@ class Label(msgspec.Struct, frozen=True, kw_only=True):
             return None
         if not self.taught:
             return (self.taught,)
-        return (claim.victim or standing != HARMED,)
+        named = self.names(subject)
+        return (claim.victim or standing != HARMED or (claim.used and named),)
+
+
+def decided(
+    alert_id: str,
+    outcome: str | None,
+    at: int,
+    *,
+    reason: str = "",
+    role: str = "",
+    by: str = "",
+    seq: int = -1,
+) -> Label:
+    """A person's decision on an alert as a label; one that opens the alert again takes the outcome back."""
+    return Label(
+        event_id=f"decision:{alert_id}:{at:x}",
+        about=f"alert:{alert_id}",
+        label=outcome or "unclear",
+        at=at,
+        origin="analyst",
+        reason_code=reason,
+        role=role,
+        by=by,
+        seq=seq,
+    )
 
 
 class Corrected(msgspec.Struct, frozen=True):
@@ -196,7 +253,7 @@ class LabelBook:
         if before is not None and (before.at, before.event_id) > (label.at, label.event_id):
             return None
         self._last[key] = label
-        if before is None or before.taught == label.taught:
+        if before is None or (before.taught, before.standing) == (label.taught, label.standing):
             return None
         return Corrected(label.about, before, label)
 
@@ -237,7 +294,8 @@ def labelled(
         pl.Series("origin", origin, dtype=pl.String),
         pl.Series("known_at", known_at, dtype=pl.Int64),
     )
-    told = told.with_columns(pl.Series("weight", importance(told), dtype=pl.Float64))
+    sure = np.array([1.0 if row is None else row[1].weight for row in words])
+    told = told.with_columns(pl.Series("weight", importance(told) * sure, dtype=pl.Float64))
     return told.filter(pl.col("right").is_not_null())
 
 
@@ -271,10 +329,13 @@ def _words(
         for key in dict.fromkeys((one.about, *(() if about_one(one) else one.subjects))):
             by_key.setdefault(key, []).append(one)
     sides = examples["side"].to_list() if "side" in examples.columns else [""] * examples.height
+    reviewed = "detector" in examples.columns and any(key.startswith("review:") for key in by_key)
+    detectors = examples["detector"].to_list() if reviewed else [""] * examples.height
     found: list[Word | None] = []
     rows = examples.select("event_id", "alert_id", "subject", "ts").iter_rows()
-    for (event_id, alert_id, subject, ts), side in zip(rows, sides, strict=True):
+    for (event_id, alert_id, subject, ts), side, detector in zip(rows, sides, detectors, strict=True):
         keys = [f"event:{event_id}", subject] + ([f"alert:{alert_id}"] if alert_id else [])
+        keys += [review_name(detector, event_id, subject)] if reviewed else []
         words = [one for key in keys for one in by_key.get(key, ())]
         found.append(word_for(words, subject, side or "", ts, claim, subject_us))
     return found

@@ -310,8 +310,10 @@ class Registry:
             self.card(version)
         return self._decide("rollback", detector, version, by, agreed_by, why)
 
-    def fall_back(self, detector: str, version: str, why: str) -> Promotion:
+    def fall_back(self, detector: str, version: str, why: str, at: int | None = None) -> Promotion:
         """Put back the champion before this one without a person: it did worse than that on fresh labels.
+
+        `at` is the flow's own time, where a flow found it out.
 
         Raises:
             ModelError: the champion is another by now, or nothing stood before it.
@@ -321,7 +323,7 @@ class Registry:
         before = self._before(detector)
         if before:
             self.card(before)
-        return self._decide("rollback", detector, before, AUTOMATIC, None, why)
+        return self._decide("rollback", detector, before, AUTOMATIC, None, why, at)
 
     def rolled_back(self, detector: str) -> Promotion | None:
         """The automatic rollback that its owner still has to answer for: no person has promoted or rolled back since."""
@@ -363,7 +365,14 @@ class Registry:
         return standing[-2]
 
     def _decide(
-        self, stage: str, detector: str, version: str, by: str, agreed_by: str | None, why: str
+        self,
+        stage: str,
+        detector: str,
+        version: str,
+        by: str,
+        agreed_by: str | None,
+        why: str,
+        at: int | None = None,
     ) -> Promotion:
         asks = AUTOMATIC if by == AUTOMATIC and agreed_by is None and stage == "rollback" else check_name(by)
         agrees = "" if agreed_by is None else check_name(agreed_by)
@@ -387,7 +396,7 @@ class Registry:
                 by=asks,
                 agreed_by=agrees,
                 why=why.strip(),
-                at=self._clock(),
+                at=self._clock() if at is None else max(at, lines[-1].at if lines else 0),
                 previous=lines[-1].signature if lines else FIRST,
             )
             made = msgspec.structs.replace(made, signature=self._signer.sign(_line(made)))

@@ -83,6 +83,11 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """The label's own id; nothing where silence spoke."""
     author: float
     """What the author's weights say of it."""
+    role: str = ""
+    """What the person turned out to be, where somebody said it."""
+    role_before: str = ""
+    sure: float = 1.0
+    """What the word counts: half where whoever said it was not sure."""
 
 
 @dataclass(slots=True)
@@ -91,6 +96,7 @@ class _Row:
     labels: list[Label] = field(default_factory=list)
     right: bool | None = None
     matured: bool = False
+    role: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +124,10 @@ class Teacher:
         self.watches = {
             name: Watch(["score", *(s.feature for s in each.signals)]) for name, each in self.about.items()
         }
+        self.stood: dict[str, tuple[Lineage, Weights]] = {}
+        """What was in force before the champion that people promoted last: what a rollback puts back."""
+        self.resting: set[str] = set()
+        """Where something scores that lessons do not teach: the scorecard learns on, and is not put in force."""
         self.now = 0
         self._rows: list[_Row] = []
         self._by_key: dict[str, list[int]] = {}
@@ -154,13 +164,30 @@ class Teacher:
 
     def set_threshold(self, detector: str, threshold: float) -> None:
         """People have set another threshold: as many alerts as the author's weights would raise with it."""
-        if detector in self.about:
+        if detector in self.about and detector not in self.resting:
             self.about[detector] = replace(self.about[detector], threshold=threshold)
 
-    def begin(self, detector: str, weights: Weights) -> None:
-        """Begin a lineage anew at weights that people have put in force."""
+    def begin(self, detector: str, weights: Weights | None, stage: str = "") -> None:
+        """People have put something else in force: a lineage begins there, or goes on where it stood before.
+
+        Without weights it is something that lessons do not teach.
+        """
         about = self.about.get(detector)
-        if about is not None and weights != self.in_force[detector]:
+        if about is None:
+            return
+        stood = self.stood.pop(detector, None)
+        rested = detector in self.resting
+        self.resting.discard(detector)
+        if stage == "rollback" and weights is not None and stood is not None and _begins(stood[1], weights):
+            if not rested:
+                self.lineages[detector] = stood[0]
+            self.in_force[detector] = stood[1]
+            return
+        if stage == "promote":
+            self.stood[detector] = (self.lineages[detector], self.in_force[detector])
+        if weights is None:
+            self.resting.add(detector)
+        elif weights != self.in_force[detector]:
             self.lineages[detector] = begun(detector, about.version, Scorecard(about.signals, weights))
             self.in_force[detector] = weights
 
@@ -225,6 +252,7 @@ class Teacher:
         if right == before:
             return None
         row.right = right
+        role_before, row.role = row.role, "" if word is None else word[1].role
         about = self.about[one.detector]
         return Outcome(
             detector=one.detector,
@@ -243,6 +271,9 @@ class Teacher:
             before=before,
             origin=origin,
             label="" if label is None else label.event_id,
+            role=row.role,
+            role_before=role_before,
+            sure=1.0 if word is None else word[1].weight,
             author=Scorecard(about.signals, about.expert).score_one(known_values(about.signals, one.values)),
         )
 
@@ -265,7 +296,7 @@ class Teacher:
                 scored_by=outcome.model_version,
                 values=dict(row.values),
                 origin=outcome.origin,
-                weight=min(HEAVIEST, 1.0 / outcome.chance),
+                weight=min(HEAVIEST, 1.0 / outcome.chance) * outcome.sure,
             )
             if outcome.before is None:
                 seen = self.errors[name].see(
@@ -285,7 +316,8 @@ class Teacher:
             lineage = taught_anew(lineage, about.signals, changed)
         lineage = shortened(taught_all(lineage, about.signals, fresh), about.signals)
         self.lineages[name] = lineage
-        self.in_force[name] = lineage.expert if held_back(lineage) else self._at_volume(name, lineage)
+        if name not in self.resting:
+            self.in_force[name] = lineage.expert if held_back(lineage) else self._at_volume(name, lineage)
 
     def _at_volume(self, name: str, lineage: Lineage) -> Weights:
         """The learnt weights with the intercept at which as many of the latest rows would alert as by the expert's."""
@@ -335,22 +367,24 @@ class Teacher:
         return {
             "now": self.now,
             "rows": [
-                [msgspec.to_builtins(r.example), msgspec.to_builtins(r.labels), r.right, r.matured]
+                [msgspec.to_builtins(r.example), msgspec.to_builtins(r.labels), r.right, r.matured, r.role]
                 for r in self._rows
             ],
             "due": [list(one) for one in sorted(self._due)],
             "heard": msgspec.to_builtins(self._heard),
             "lineages": msgspec.to_builtins(self.lineages),
             "in_force": msgspec.to_builtins(self.in_force),
+            "stood": msgspec.to_builtins(self.stood),
+            "resting": sorted(self.resting),
         }
 
     def load(self, plain: Mapping[str, Any]) -> None:
         """Take up what it knew."""
         self.now = plain["now"]
         self._rows, self._by_key = [], {}
-        for example, labels, right, matured in plain["rows"]:
+        for example, labels, *rest in plain["rows"]:
             one = msgspec.convert(example, Example)
-            self._remember(_Row(one, msgspec.convert(labels, list[Label]), right, matured))
+            self._remember(_Row(one, msgspec.convert(labels, list[Label]), *rest))
         self._due = [(at, number) for at, number in plain["due"]]
         self._heard = msgspec.convert(plain["heard"], list[Label])
         for name, kept in plain["lineages"].items():
@@ -360,8 +394,15 @@ class Teacher:
         self.in_force |= {
             name: msgspec.convert(kept, Weights)
             for name, kept in plain["in_force"].items()
-            if name in self.about and self.lineages[name].lessons
+            if name in self.about and kept["version"].startswith(self.lineages[name].expert.version)
         }
+        self.stood = msgspec.convert(plain.get("stood", {}), dict[str, tuple[Lineage, Weights]])
+        self.resting = set(plain.get("resting", ()))
+
+
+def _begins(stood: Weights, base: Weights) -> bool:
+    """Whether what stood is those weights, or what was learnt on top of them."""
+    return stood.version.partition("+")[0] == base.version
 
 
 def held_back(lineage: Lineage) -> bool:

@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from alerts.outcomes import REASONS, ROLES
+from alerts.outcomes import REASONS, ROLES, check_outcome
 from alerts.record import when_text
+from console.errors import ConsoleError
+from console.learnt import REVIEW
 from console.options import By, Data, Json, Store
 from console.output import aside, say_json, screen
 from console.people import named
@@ -28,11 +30,16 @@ EXAMPLES: Final = (
         "there is an innocent explanation",
     ),
     Example(
+        "linewatch decide review:5d1c confirmed --reason other_evidence --role deceived --confidence medium",
+        "a row drawn at random (linewatch models review) should have been an alert",
+    ),
+    Example(
         "linewatch decide 3f2a unclear --reason not_enough_evidence",
         "it cannot be told; that is always an answer",
     ),
 )
 
+_UNSURE: Final = "high"
 REASON_HELP: Final = "Why. " + " ".join(
     f"{outcome}: {', '.join(words)}." for outcome, words in REASONS.items()
 )
@@ -40,7 +47,11 @@ REASON_HELP: Final = "Why. " + " ".join(
 
 def decide(
     identifier: Annotated[
-        str, typer.Argument(metavar="ID", help="The alert's id, or enough of its first digits.")
+        str,
+        typer.Argument(
+            metavar="ID",
+            help="The alert's id, or enough of its first digits; or the name of a row up for review, review:….",
+        ),
     ],
     outcome: Annotated[str, typer.Argument(metavar="OUTCOME", help=f"{', '.join(REASONS)}.")],
     reason: Annotated[str, typer.Option(metavar="REASON", help=REASON_HELP)],
@@ -50,18 +61,36 @@ def decide(
     note: Annotated[
         str, typer.Option(metavar="WORDS", help="In your own words; the reason `other` needs it.")
     ] = "",
+    confidence: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOW",
+            help="Of a row up for review, how sure you are: high, medium (counts half) or low (teaches nothing). "
+            "\\[default: high]",
+        ),
+    ] = None,
     by: By = "",
     store: Store = None,
     data: Data = None,
     json: Json = False,
 ) -> None:
-    """Record what an alert turned out to be.
+    """Record what an alert, or a row that was put up for review, turned out to be.
 
     The decision ends the episode, goes into the alert's history with your name, and teaches the detector: confirmed
     and innocent move its weights a little, unclear teaches nothing, a later decision on the same alert replaces what
     the earlier one taught. A running flow takes it up at once; a replay of the same data folder takes it up at its
     time. It sets nothing else in motion: acting on it is people's work.
+
+    Rows drawn for review (linewatch models review) claim nothing: of them confirmed says that there should have been an
+    alert, and needs the role of the person.
     """
+    if identifier.startswith(REVIEW):
+        _answer(identifier, outcome, reason, role, note, confidence, by, store, data, json=json)
+        return
+    if confidence is not None:
+        raise ConsoleError(
+            "--confidence is for rows up for review; of an alert say unclear when you are not sure."
+        )
     with open_store(store, data) as desk:
         done = desk.decide(identifier, outcome, named(by), reason, role=role, note=note or None)
         from flows.controls import publish
@@ -87,6 +116,46 @@ def decide(
     screen().print(f"Recorded: alert {done.alert_id[:12]} is {outcome}, decided by {done.by}.", markup=False)
     if effect is not None and effect.version is not None:
         screen().print(_taught(effect), markup=False)
+
+
+def _answer(
+    name: str,
+    outcome: str,
+    reason: str,
+    role: str | None,
+    note: str,
+    confidence: str | None,
+    by: str,
+    store: str | None,
+    data: Path | None,
+    *,
+    json: bool,
+) -> None:
+    """Record what a row that was put up for review turned out to be: in the audit first, then for the flow."""
+    from console.learnt import row_named
+    from flows.answering import answer
+    from models.labels import CONFIDENCES
+
+    check_outcome(outcome, reason, role, note)
+    sure = confidence or _UNSURE
+    if sure not in CONFIDENCES:
+        raise ConsoleError(f"{sure!r} is no confidence; say {', '.join(CONFIDENCES)}.")
+    if outcome == "confirmed" and role is None:
+        raise ConsoleError(f"A row that is confirmed needs the person's role: --role {', '.join(ROLES)}.")
+    folder = use_data(data)
+    row, who = row_named(folder, name), named(by)
+    said = {"outcome": outcome, "reason": reason, "role": role, "confidence": sure, "by": who, "note": note}
+    with open_store(store, data, make=True) as desk:
+        at = desk.reviewed(
+            row.name, f"{outcome} {role or ''}".strip(), who, f"{reason}, {sure} confidence. {note}".strip()
+        )
+        answer(folder, row, said, at)
+        _guard(desk, folder, row.detector)
+    if json:
+        say_json({"row": row.name, "detector": row.detector, "at": when_text(at)} | said)
+        return
+    screen().print(f"Recorded: {row.name} is {outcome}, answered by {who} ({sure} confidence).", markup=False)
+    screen().print(f"{row.detector} learns from it at the flow's next lesson.", markup=False)
 
 
 def _guard(desk: "AlertStore", data: Path, detector: str) -> None:

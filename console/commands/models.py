@@ -35,6 +35,7 @@ EXAMPLES: Final = (
         "linewatch models promote mule_account-1.r3f2a --agreed-by 'A. Second' --reason 'more found, as few alerts'",
         "two people make it the champion; running flows take it up",
     ),
+    Example("linewatch models review mule_account", "rows drawn at random for a person to look at"),
     Example("linewatch models lessons mule_account", "what flows learnt, and what was corrected"),
     Example(
         "linewatch models measures mule_account",
@@ -67,7 +68,8 @@ def models(
         str | None,
         typer.Argument(
             metavar="[NAME]",
-            help="A version, or enough of its beginning; to retrain, roll back or compare in shadow a detector.",
+            help="A version, or enough of its beginning; to retrain, roll back or compare in shadow a detector; "
+            "to review a detector, or one row.",
         ),
     ] = None,
     from_: Annotated[

@@ -1,10 +1,7 @@
 """What people may do with an alert: the table of steps, reasons that are required, names that are names."""
 
-from typing import Any
-
 import pytest
 
-from alerts.episodes import Episodes
 from alerts.errors import NotAllowed
 from alerts.outcomes import (
     OUTCOMES,
@@ -12,11 +9,9 @@ from alerts.outcomes import (
     ROLES,
     STATUSES,
     TRANSITIONS,
-    Decision,
     check_name,
     check_outcome,
     check_step,
-    label_of,
 )
 from events.codes import LABEL_ROLES, LABELS
 
@@ -72,22 +67,3 @@ def test_an_outcome_needs_a_reason_of_its_own(outcome: str) -> None:
 def test_an_outcome_that_is_none_is_refused() -> None:
     with pytest.raises(NotAllowed, match="confirmed, innocent, unclear"):
         check_outcome("guilty", "other", None, "note")
-
-
-def test_a_decision_becomes_a_label(fire: Any) -> None:
-    alert = Episodes().fire(fire())
-    assert alert is not None
-    decision = Decision(
-        number=4, alert_id=alert.alert_id, revision=1, status_from="new", status="closed", outcome="confirmed",
-        reason="person_safeguarded", role="coerced", by="DC Patel", at=1_767_300_000_000_000, note="",
-    )  # fmt: skip
-    label = label_of(decision, alert)
-    assert label is not None
-    assert label["about"] == f"alert:{alert.alert_id}"
-    assert (label["label"], label["role"], label["subject_category"]) == ("confirmed", "coerced", "victim")
-    assert (label["origin"], label["by"], label["reason_code"]) == (
-        "analyst",
-        "DC Patel",
-        "person_safeguarded",
-    )
-    assert len(label["event_id"]) <= 64

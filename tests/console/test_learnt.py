@@ -3,8 +3,12 @@
 import json
 from pathlib import Path
 
+from alerts.store import AlertStore
 from detectors.discovery import detector
+from flows.controls import obeyed
 from flows.measuring import Measures
+from flows.outcomes import answered
+from flows.split import Rule
 from models.examples import REVIEW, Example, ExampleStore
 from models.labels import Label, LabelBook
 from models.teaching import Lessons, Outcome
@@ -60,17 +64,39 @@ def test_lessons_and_measures_are_told_and_corrections_count_once(run, tmp_path:
     assert "--learn" in nothing.err
 
 
-def test_rows_for_review_are_listed_until_somebody_says_what_they_are(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def _drawn(name: str) -> Example:
     about = detector("mule_account")
-    rows = [
-        Example(
-            event_id=name, detector=about.id, detector_version=about.version, model_version="v", subject="account:1",
-            ts=T0, seq=0, score=0.1, threshold=0.5, kept_as=REVIEW, chance=0.01, values={},
-        )
-        for name in ("a", "b")
-    ]  # fmt: skip
-    ExampleStore(tmp_path / "data" / "examples").add("0", rows)
+    return Example(
+        event_id=name, detector=about.id, detector_version=about.version, model_version="v", subject="account:1",
+        ts=T0, seq=0, score=0.1, threshold=0.5, kept_as=REVIEW, chance=0.01,
+        values={signal.feature: 1.0 for signal in about.signals},
+    )  # fmt: skip
+
+
+def test_rows_for_review_are_listed_until_somebody_says_what_they_are(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    data = str(tmp_path / "data")
+    ExampleStore(tmp_path / "data" / "examples").add("0", [_drawn(name) for name in ("a", "b", "c")])
     word = Label(event_id="l", about="event:a", label="innocent", at=T0 + DAY, origin="random_review")
     LabelBook(tmp_path / "data" / "examples" / "labels.ndjson").add([word])
-    told = run("models", "review", "mule_account", "--data", str(tmp_path / "data"), "--json")
-    assert [json.loads(line)["about"] for line in told.out.splitlines()] == ["event:b"]
+    told = run("models", "review", "mule_account", "--data", data, "--json")
+    waiting = {row["about"]: row["row"] for row in map(json.loads, told.out.splitlines())}
+    assert list(waiting) == ["event:b", "event:c"] or list(waiting) == ["event:c", "event:b"]
+
+    whole = run("models", "review", waiting["event:b"][:12], "--data", data)
+    assert "claims nothing" in whole.out
+    needs = run("decide", waiting["event:b"], "confirmed", "--reason", "other_evidence", "--data", data)
+    assert (needs.status, "--role" in needs.err) == (1, True)
+    done = run("decide", waiting["event:b"], "confirmed", "--reason", "other_evidence", "--role", "deceived",
+               "--confidence", "medium", "--data", data)  # fmt: skip
+    assert done.status == 0, done.err
+    told = run("models", "review", "--data", data, "--json")
+    assert [json.loads(line)["about"] for line in told.out.splitlines()] == ["event:c"]
+    (row,) = map(json.loads, (tmp_path / "data" / "control" / "reviews.ndjson").read_text().splitlines())
+    assert obeyed(row["kind"], row["detector"], json.dumps(row["body"]))[1] is None
+    store = AlertStore(f"sqlite:///{tmp_path / 'data' / 'alerts.sqlite'}")
+    (kept,) = store.audit_trail(waiting["event:b"])
+    store.close()
+    assert (kept.op, kept.actor, kept.to_state) == ("REVIEW", "pc_1234", "confirmed deceived")
+    label = answered(Rule(7, T0, row["kind"], row["detector"], json.dumps(row["body"])), "mule")
+    assert (label.about, label.origin, label.weight) == (waiting["event:b"], "random_review", 0.5)
+    assert label.says("account:1", "", detector("mule_account").says_when_right()) == (True,)

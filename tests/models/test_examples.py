@@ -6,8 +6,8 @@ import polars as pl
 import pytest
 
 from models.errors import ModelError
-from models.examples import ALERT, SAMPLE, Example, ExampleStore, drawn
-from models.labels import Claim, Label, LabelBook, labelled
+from models.examples import ALERT, REVIEW, SAMPLE, Example, ExampleStore, drawn, review_name
+from models.labels import Claim, Label, LabelBook, decided, labelled
 from models.typologies import TYPOLOGIES, horizon_us, speaks_of, typology_of
 
 DAY = 86_400_000_000
@@ -227,3 +227,36 @@ def test_examples_of_one_event_are_labelled_by_whose_they_are() -> None:
     )
     told = labelled(rows, [label("l", "event:e", "confirmed", 3, "recall")], 5 * DAY, 30 * DAY, claim=MULE)
     assert dict(zip(told["subject"], told["right"], strict=True)) == {"account:payer": 0, "account:payee": 1}
+
+
+MULE = Claim("mule")
+SCAMMED = Claim("app_fraud", victim=True)
+COURIER = Claim("courier", used=True)
+
+
+@pytest.mark.parametrize(
+    ("claim", "role", "right"),
+    [
+        (MULE, "complicit", True), (MULE, "deceived", True), (MULE, "coerced", True), (MULE, "victim", False),
+        (MULE, "", True),
+        (SCAMMED, "victim", True), (SCAMMED, "deceived", True), (SCAMMED, "complicit", False), (SCAMMED, "", True),
+        (COURIER, "coerced", True), (COURIER, "victim", True), (COURIER, "complicit", True),
+    ],
+)  # fmt: skip
+def test_what_a_confirmed_alert_teaches_depends_on_what_the_person_turned_out_to_be(
+    claim: Claim, role: str, right: bool
+) -> None:
+    word = decided("a", "confirmed", DAY, reason="other_evidence", role=role)
+    assert word.says("account:1", "", claim) == (right,)
+    assert decided("a", "innocent", DAY, role=role).says("account:1", "", claim) == (False,)
+    assert decided("a", None, DAY).says("account:1", "", claim) == (None,)
+
+
+def test_a_row_s_answer_is_about_what_its_detector_would_have_said_and_a_guess_teaches_nothing() -> None:
+    rows = frame(example("a1", 1, REVIEW, alert_id=""), example("b1", 1, REVIEW, alert_id=""))
+    name = review_name("mule_account", "a1", "account:a")
+    for confidence, told in (("high", [(1.0, 1.0)]), ("medium", [(1.0, 0.5)]), ("low", [])):
+        word = Label(event_id="r", about=name, label="confirmed", at=2 * DAY, origin="random_review", role="deceived",
+                     subjects=("account:a",), confidence=confidence)  # fmt: skip
+        known = labelled(rows, [word], 3 * DAY, 30 * DAY, claim=MULE)
+        assert list(known.select("right", "weight").iter_rows()) == told

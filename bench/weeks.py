@@ -1,0 +1,418 @@
+"""Weeks of life with a flow that learns: `linewatch run --learn` follows files that grow, and a desk outside it answers.
+
+Worlds are fed one after the other, day by day. When the flow is through a day, the desk works the highest-scored new alerts
+of each detector it looks after, as many as it has room for (nobody twice in a week), and some of the rows that were put up
+for review. What it finds is read from the truth, which no flow sees, and told some days later: of alerts as a stream of
+labels, of rows as `linewatch decide review:…` does. The same without `--learn` is the frozen flow.
+
+    python -m bench.weeks --world BEFORE --world AFTER --detector mule_account --capacity 10 --out taught.json
+    python -m bench.weeks --world BEFORE --world AFTER --detector mule_account --frozen --out frozen.json
+    python -m bench.weeks --compare frozen.json taught.json
+"""
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any, Final
+
+import msgspec
+import polars as pl
+
+from alerts.record import when_text
+from alerts.store import AlertStore
+from bench.learning import DAY_US, KINDS, guilty_of
+from console.retraining import Span, material, retrain
+from detectors.discovery import detector
+from events.tokens import Key
+from flows.answering import answer, up_for_review
+from flows.promoting import check_fits, publish
+from flows.shelf import KEY
+from flows.sinks import Tally
+from models.errors import ModelError
+from models.registry import Registry
+from models.signing import signer_of
+
+AGAIN_DAYS: Final = 7
+STREAMS: Final = ("payments", "accounts", "telecoms", "links", "watch", "labels")
+_WAIT_S: Final = 0.05
+_STUCK_S: Final = 900.0
+_T95: Final = {2: 4.30, 3: 3.18, 4: 2.78, 5: 2.57, 7: 2.36, 11: 2.20, 15: 2.13, 23: 2.07}
+_HOUR_US: Final = 3_600_000_000
+_JSON: Final = msgspec.json.Encoder()
+
+
+def days_of(world: Path, streams: Iterable[str]) -> dict[int, dict[str, pl.DataFrame]]:
+    """A world's records by the day on which they were recorded."""
+    found: dict[int, dict[str, pl.DataFrame]] = defaultdict(dict)
+    for stream in streams:
+        path = world / f"{stream}.parquet"
+        if path.exists():
+            frame = pl.read_parquet(path)
+            day = (pl.col("recorded_ts").dt.timestamp("us") // DAY_US).alias("day")
+            for (number,), rows in frame.group_by(day, maintain_order=True):
+                found[int(number)][stream] = rows  # type: ignore[call-overload]
+    return found
+
+
+def written(path: Path, frame: pl.DataFrame) -> int:
+    """Append records to a growing file, as a supplier would; gives how many."""
+    times = [name for name, kind in frame.schema.items() if isinstance(kind, pl.Datetime)]
+    told = frame.with_columns(pl.col(times).dt.to_string("%Y-%m-%dT%H:%M:%S%.6fZ"))
+    days = [name for name, kind in told.schema.items() if kind == pl.Date]
+    rows = told.with_columns(pl.col(days).dt.to_string("%Y-%m-%d")).iter_rows(named=True)
+    with path.open("ab") as file:
+        file.writelines(_JSON.encode({k: v for k, v in row.items() if v is not None}) + b"\n" for row in rows)
+    return frame.height
+
+
+@dataclass(slots=True)
+class Flow:
+    """`linewatch run` in a process of its own, over files that grow."""
+
+    data: Path
+    learns: bool
+    streams: tuple[str, ...]
+    key: str
+    fed: int = 0
+    process: subprocess.Popen[bytes] | None = None
+
+    def path(self, stream: str) -> Path:
+        """The growing file of a stream."""
+        return self.data / "in" / f"{stream}.ndjson"
+
+    def start(self) -> None:
+        """Start it, or start it again."""
+        self.path("").parent.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", "console.cli", "run", "--data", str(self.data)]
+        for stream in self.streams:
+            self.path(stream).touch()
+            command += [f"--{stream}", str(self.path(stream))]
+        environment = os.environ | {"LINEWATCH_TOKEN_KEY": self.key}
+        with (self.data / "run.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                command + (["--learn"] if self.learns else []), env=environment, stdout=log, stderr=log
+            )
+
+    def stop(self) -> None:
+        """Stop it as a person does, with SIGINT."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(120)
+
+    def feed(self, rows: Mapping[str, pl.DataFrame]) -> None:
+        """Let a day's records appear."""
+        for stream, frame in rows.items():
+            self.fed += written(self.path(stream), frame)
+
+    def tell(self, labels: list[dict[str, Any]]) -> None:
+        """Let labels appear."""
+        self.fed += len(labels)
+        with self.path("labels").open("a") as file:
+            file.writelines(json.dumps(one) + "\n" for one in labels)
+
+    def wait(self) -> None:
+        """Until everything that was fed is through, to the alerts in the store."""
+        assert self.process is not None
+        since = time.monotonic()
+        while True:
+            letters, alerts = (self._tally(name) for name in ("letters", "alerts"))
+            taken = sum(n for stream, n in letters.events.items() if stream != "control")
+            taken += sum(letters.rejected.values())
+            taken += sum(
+                n for name, n in letters.counts.items() if name.startswith(("repeated.", "dropped."))
+            )
+            if taken >= self.fed and alerts.ticks >= letters.ticks:
+                return
+            if self.process.poll() is not None or time.monotonic() - since > _STUCK_S:
+                raise SystemExit(f"the flow stands: {taken} of {self.fed}; see {self.data / 'run.log'}")
+            time.sleep(_WAIT_S)
+
+    def _tally(self, name: str) -> Tally:
+        try:
+            return msgspec.json.decode(
+                (self.data / "recovery" / "run" / f"{name}.json").read_bytes(), type=Tally
+            )
+        except (OSError, msgspec.DecodeError):
+            return Tally()
+
+
+Guilty = dict[str, list[tuple[int, int]]]
+
+
+@dataclass(slots=True)
+class Desk:
+    """Who works one detector's alerts: how many a day, how long until something is known."""
+
+    name: str
+    capacity: int
+    drawn: int
+    delay: int
+    last: dict[str, int] = field(default_factory=dict)
+    seen: set[str] = field(default_factory=set)
+    due: dict[int, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
+    answers: dict[int, list[tuple[Any, dict[str, Any]]]] = field(default_factory=lambda: defaultdict(list))
+    days: list[dict[str, Any]] = field(default_factory=list)
+
+    def work(self, day: int, flow: Flow, guilty: Guilty) -> None:
+        """One day's alerts, the highest score first; then rows that were drawn."""
+        store = AlertStore(f"sqlite:///{flow.data / 'alerts.sqlite'}")
+        fresh = store.alerts(detector=self.name, status=None, since=day * DAY_US)
+        store.close()
+        fresh = tuple(a for a in fresh if day - self.last.get(a.subject.name, -AGAIN_DAYS) >= AGAIN_DAYS)
+        hits = picked = 0
+        for alert in sorted(fresh, key=lambda a: (-a.score, a.alert_id)):
+            if picked == self.capacity or self.last.get(alert.subject.name) == day:
+                continue
+            self.last[alert.subject.name] = day
+            right = is_guilty(guilty, alert.subject.name, alert.first_event_ts, alert.last_event_ts)
+            picked, hits = picked + 1, hits + right
+            self.due[day + self.delay].append(self._label(alert.alert_id, right, day + self.delay))
+        possible = {
+            a.subject.name
+            for a in fresh
+            if is_guilty(guilty, a.subject.name, a.first_event_ts, a.last_event_ts)
+        }
+        self.days.append({"day": day, "reviewed": picked, "right": hits, "alerts": len(fresh),
+                          "possible": min(len(possible), self.capacity)})  # fmt: skip
+        if flow.learns and self.drawn:
+            self._draw(day, flow, guilty)
+
+    def _draw(self, day: int, flow: Flow, guilty: Guilty) -> None:
+        rows = [one for one in up_for_review(flow.data, self.name) if one.name not in self.seen]
+        for row in rows[: self.drawn]:
+            self.seen.add(row.name)
+            right = is_guilty(guilty, row.subject, row.ts, row.ts)
+            said = {"outcome": "confirmed" if right else "innocent", "confidence": "high", "by": "DC Example",
+                    "reason": "other_evidence" if right else "explained_by_holder",
+                    "role": self._role() if right else None}  # fmt: skip
+            self.answers[day + self.delay].append((row, said))
+
+    def _role(self) -> str:
+        return "victim" if detector(self.name).victim else "complicit"
+
+    def _label(self, alert_id: str, right: bool, day: int) -> dict[str, Any]:
+        at = when_text(day * DAY_US + 9 * _HOUR_US)
+        said = {"event_id": f"desk-{alert_id[:24]}", "ts": at, "recorded_ts": at, "source": "desk", "about": f"alert:{alert_id}",
+                "origin": "analyst", "by": "DC Example", "typology": detector(self.name).typology,
+                "label": "confirmed" if right else "innocent",
+                "reason_code": "other_evidence" if right else "explained_by_holder"}  # fmt: skip
+        return said | ({"role": self._role()} if right else {})
+
+    def tell(self, day: int, flow: Flow) -> None:
+        """What has become known by now."""
+        flow.tell(self.due.pop(day, []))
+        for row, said in self.answers.pop(day, []):
+            answer(flow.data, row, said, day * DAY_US + 9 * _HOUR_US)
+
+
+def is_guilty(guilty: Guilty, subject: str, first: int, last: int) -> bool:
+    """Whether the truth names a subject for a time that touches this one."""
+    return any(a <= last and first <= b for a, b in guilty.get(subject, ()))
+
+
+def retrained(
+    data: Path, name: str, first: int, day: int, horizon: int, *, only_better: bool = True
+) -> dict[str, Any]:
+    """As an owner does now and then: train on what the flow kept, and let two people promote what validates better."""
+    about, now = detector(name), day * DAY_US
+    registry = Registry(data / "models", signer_of(data / KEY, make=True), clock=lambda: now)
+    span = Span(first * DAY_US, now, now, horizon)
+    found = material(data, about, span, {}, lambda *_: None)
+    try:
+        done = retrain(registry, about, found, span, "A. Owner", "weekly")
+    except ModelError as why:
+        return {"day": day, "trained": False, "why": str(why)}
+    told = {card.version: precision_of(card.measures) for card in done.cards} | {
+        done.champion: precision_of(done.champions)
+    }
+    best = max(told, key=lambda version: told[version])
+    promotes = best != done.champion or not only_better
+    if promotes:
+        check_fits(registry, best)
+        registry.promote(
+            best, by="A. Owner", agreed_by="B. Second", why=f"average precision {told[best]:.3f}"
+        )
+        publish(registry, data)
+    return {"day": day, "trained": True, "validated": told, "promoted": best if promotes else ""}
+
+
+def precision_of(measures: Iterable[Any]) -> float:
+    """The average precision on the validation period."""
+    return next(
+        (m.value or 0.0 for m in measures if m.name == "average precision" and m.where == "validation"), 0.0
+    )
+
+
+def live(asked: argparse.Namespace) -> dict[str, Any]:
+    """Feed the worlds, day by day."""
+    key = "5a" * 32
+    streams = tuple(
+        s for s in STREAMS if any((w / f"{s}.parquet").exists() for w in asked.world) or s == "labels"
+    )
+    flow = Flow(asked.data, not asked.frozen, streams, key)
+    desks = [Desk(name, asked.capacity, asked.drawn, asked.delay) for name in asked.detector]
+    changes, retrainings, first = [], [], None
+    flow.data.mkdir(parents=True, exist_ok=True)
+    flow.start()
+    for world in asked.world:
+        guilty = {d.name: guilty_of(world, Key("k1", bytes.fromhex(key)), KINDS[d.name]) for d in desks}
+        days = days_of(world, [s for s in streams if s != "labels" or not asked.desk_only])
+        begins, ends = min(days), max(days)
+        changes.append(begins)
+        first = begins if first is None else first
+        for day in range(begins, ends + 1):
+            for desk in desks:
+                if flow.learns:
+                    desk.tell(day, flow)
+            flow.feed(days.pop(day, {}))
+            flow.wait()
+            for desk in desks:
+                desk.work(day, flow, guilty[desk.name])
+            if asked.retrain_every and flow.learns and (day - first + 1) % asked.retrain_every == 0:
+                retrainings += [
+                    {"detector": d.name} | retrained(flow.data, d.name, first, day + 1, asked.horizon)
+                    for d in desks
+                ]
+            if asked.verbose:
+                print(when_text(day * DAY_US)[:10], [d.days[-1] for d in desks], flush=True)
+    flow.stop()
+    measures = flow.data / "models" / "measures.json"
+    return {
+        "worlds": [str(w.name) for w in asked.world], "frozen": asked.frozen, "capacity": asked.capacity,
+        "changes": changes, "days": {d.name: d.days for d in desks}, "retrained": retrainings,
+        "moved": json.loads(measures.read_text())["moved"] if measures.exists() else [],
+    }  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------------------------ what came of it
+
+
+def weekly(told: Mapping[str, Any], name: str) -> list[tuple[int, int]]:
+    """By week: how many were reviewed, and how many of them were right."""
+    first = told["changes"][0]
+    weeks: dict[int, list[int]] = defaultdict(lambda: [0, 0])
+    for one in told["days"][name]:
+        weeks[(one["day"] - first) // 7][0] += one["reviewed"]
+        weeks[(one["day"] - first) // 7][1] += one["right"]
+    return [(weeks[w][0], weeks[w][1]) for w in sorted(weeks)]
+
+
+def gained(
+    pairs: list[tuple[Mapping[str, Any], Mapping[str, Any]]], name: str, *, after: bool
+) -> tuple[float, float, float]:
+    """By how much more of the reviews were right with learning, in whole weeks of all pairs, with 95 % (t over weeks)."""
+    differences = []
+    for frozen, taught in pairs:
+        change = (frozen["changes"][-1] - frozen["changes"][0]) // 7
+        for week, ((seen, right), (seen2, right2)) in enumerate(
+            zip(weekly(frozen, name), weekly(taught, name), strict=True)
+        ):
+            if seen and seen2 and (week >= change) == after:
+                differences.append(right2 / seen2 - right / seen)
+    mean = fmean(differences)
+    freedom = len(differences) - 1
+    t = next((v for k, v in sorted(_T95.items()) if k >= freedom), 1.96)
+    half = t * stdev(differences) / len(differences) ** 0.5
+    return mean, mean - half, mean + half
+
+
+def say(files: list[Path], out: Path | None) -> None:
+    """Tables of frozen and taught runs, by detector and capacity."""
+    told = [json.loads(path.read_text()) for path in files]
+    for name in dict.fromkeys(n for one in told for n in one["days"]):
+        for capacity in sorted({one["capacity"] for one in told}):
+            pairs = _pairs(told, name, capacity)
+            if not pairs:
+                continue
+            print(f"\n{name}, {capacity} reviews a day, {len(pairs)} pairs of worlds")
+            print("| week | frozen | taught |\n|---|---|---|")
+            for week in range(len(weekly(pairs[0][0], name))):
+                shares = [_share([weekly(pair[side], name)[week] for pair in pairs]) for side in (0, 1)]
+                print(f"| {week + 1} | {shares[0]:.3f} | {shares[1]:.3f} |")
+            for after, words in ((False, "before"), (True, "after")):
+                mean, low, high = gained(pairs, name, after=after)
+                print(f"gained {words} the change: {mean:+.3f} ({low:+.3f} to {high:+.3f})")
+            if out is not None:
+                _draw(pairs, name, capacity, out / f"learning-{name}-{capacity}.svg")
+
+
+def _pairs(told: list[dict[str, Any]], name: str, capacity: int) -> list[tuple[Any, Any]]:
+    mine = [one for one in told if one["capacity"] == capacity and name in one["days"]]
+    frozen = {tuple(one["worlds"]): one for one in mine if one["frozen"]}
+    return [
+        (frozen[tuple(one["worlds"])], one)
+        for one in mine
+        if not one["frozen"] and tuple(one["worlds"]) in frozen
+    ]
+
+
+def _share(counts: list[tuple[int, int]]) -> float:
+    return sum(right for _, right in counts) / max(1, sum(seen for seen, _ in counts))
+
+
+def _draw(pairs: list[tuple[Any, Any]], name: str, capacity: int, out: Path) -> None:
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    import matplotlib.pyplot as plt
+
+    mpl.rcParams["svg.hashsalt"] = "linewatch"
+    figure, axes = plt.subplots(figsize=(7, 3.6))
+    weeks = range(1, len(weekly(pairs[0][0], name)) + 1)
+    for side, words, style in ((0, "frozen", "--"), (1, "taught", "-")):
+        each = [[right / max(1, seen) for seen, right in weekly(pair[side], name)] for pair in pairs]
+        (line,) = axes.plot(
+            weeks, [fmean(values) for values in zip(*each, strict=True)], style, marker="o", label=words
+        )
+        for values in each:
+            axes.plot(weeks, values, style, color=line.get_color(), linewidth=0.7, alpha=0.4)
+    change = (pairs[0][0]["changes"][-1] - pairs[0][0]["changes"][0]) / 7 + 0.5
+    axes.axvline(change, color="grey", linewidth=0.8)
+    axes.annotate("criminals change", (change + 0.05, 0.02), fontsize=8)
+    axes.set(title=f"{name}: {capacity} reviews a day, {len(pairs)} pairs of worlds", xlabel="week",
+             ylabel="share of reviews confirmed", ylim=(0, 1.02))  # fmt: skip
+    axes.legend()
+    figure.tight_layout()
+    figure.savefig(out, metadata={"Date": None})
+
+
+def main() -> None:
+    """Run, or compare runs."""
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("--world", type=Path, action="append", default=[])
+    asked.add_argument("--detector", action="append", choices=sorted(KINDS))
+    asked.add_argument("--capacity", type=int, default=10)
+    asked.add_argument("--drawn", type=int, default=2, help="rows put up for review that are answered, a day")
+    asked.add_argument("--delay", type=int, default=2, help="days until an outcome is known")
+    asked.add_argument("--frozen", action="store_true", help="without --learn")
+    asked.add_argument("--desk-only", action="store_true", help="no labels but the desk's")
+    asked.add_argument("--retrain-every", type=int, default=0, metavar="DAYS")
+    asked.add_argument(
+        "--horizon", type=int, default=14, help="of retraining: days of silence that count as innocence"
+    )
+    asked.add_argument("--data", type=Path, default=Path("weeks-data"))
+    asked.add_argument("--verbose", action="store_true")
+    asked.add_argument("--compare", type=Path, nargs="+")
+    asked.add_argument("--out", type=Path)
+    told = asked.parse_args()
+    if told.compare:
+        say(told.compare, told.out)
+        return
+    began = datetime.now(UTC)
+    done = live(told) | {"minutes": (datetime.now(UTC) - began).total_seconds() / 60}
+    if told.out is not None:
+        told.out.write_text(json.dumps(done, indent=1))
+
+
+if __name__ == "__main__":
+    main()
