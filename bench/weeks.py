@@ -109,6 +109,17 @@ class Flow:
         self.process.send_signal(signal.SIGINT)
         self.process.wait(120)
 
+    def alert_from(self, thresholds: Mapping[str, float], day: int) -> None:
+        """Let people set from where detectors alert, before the first record."""
+        at = when_text(day * DAY_US)
+        rows = [
+            {"event_id": f"threshold-{name}", "ts": at, "recorded_ts": at, "source": "bench", "kind": "threshold",
+             "detector": name, "body": {"threshold": threshold}}
+            for name, threshold in thresholds.items()
+        ]  # fmt: skip
+        (self.data / "control").mkdir(parents=True, exist_ok=True)
+        (self.data / "control" / "bench.ndjson").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
     def feed(self, rows: Mapping[str, pl.DataFrame]) -> None:
         """Let a day's records appear."""
         for stream, frame in rows.items():
@@ -263,13 +274,16 @@ def live(asked: argparse.Namespace) -> dict[str, Any]:
     desks = [Desk(name, asked.capacity, asked.drawn, asked.delay) for name in asked.detector]
     changes, retrainings, first = [], [], None
     flow.data.mkdir(parents=True, exist_ok=True)
-    flow.start()
+    thresholds = {name: float(value) for name, _, value in (each.partition("=") for each in asked.threshold)}
     for world in asked.world:
         guilty = {d.name: guilty_of(world, Key("k1", bytes.fromhex(key)), KINDS[d.name]) for d in desks}
         days = days_of(world, [s for s in streams if s != "labels" or not asked.desk_only])
         begins, ends = min(days), max(days)
         changes.append(begins)
-        first = begins if first is None else first
+        if first is None:
+            first = begins
+            flow.alert_from(thresholds, first)
+            flow.start()
         for day in range(begins, ends + 1):
             for desk in desks:
                 if flow.learns:
@@ -288,7 +302,7 @@ def live(asked: argparse.Namespace) -> dict[str, Any]:
     flow.stop()
     measures = flow.data / "models" / "measures.json"
     return {
-        "worlds": [str(w.name) for w in asked.world], "frozen": asked.frozen, "capacity": asked.capacity,
+        "worlds": [str(w.name) for w in asked.world], "frozen": asked.frozen, "capacity": asked.capacity, "thresholds": thresholds,
         "changes": changes, "days": {d.name: d.days for d in desks}, "retrained": retrainings,
         "moved": json.loads(measures.read_text())["moved"] if measures.exists() else [],
     }  # fmt: skip
@@ -394,6 +408,9 @@ def main() -> None:
     asked.add_argument("--capacity", type=int, default=10)
     asked.add_argument("--drawn", type=int, default=2, help="rows put up for review that are answered, a day")
     asked.add_argument("--delay", type=int, default=2, help="days until an outcome is known")
+    asked.add_argument(
+        "--threshold", action="append", default=[], metavar="DETECTOR=SCORE", help="from where it alerts"
+    )
     asked.add_argument("--frozen", action="store_true", help="without --learn")
     asked.add_argument("--desk-only", action="store_true", help="no labels but the desk's")
     asked.add_argument("--retrain-every", type=int, default=0, metavar="DAYS")

@@ -37,13 +37,13 @@ from flows.dataflow import build, plan_of
 from flows.drawing import Draw
 from flows.errors import FlowError
 from flows.guarding import guard
-from flows.keeping import is_passing
+from flows.keeping import Keeper, is_passing
 from flows.learner import LearnerSink, word_of_lesson
 from flows.settings import Settings, key_ring, sources_beside
 from flows.shelf import Shelf
 from flows.sinks import AlertsSink, LettersSink, ShadowSink, Tally
 from flows.source import LedgerTicks, SequencerSource, Watch
-from flows.split import Splitter
+from flows.split import TELLING, Splitter
 from models import shadows
 from monitoring import metrics, processes
 from monitoring.exposition import Exposition
@@ -274,7 +274,12 @@ def _work(
         watch.before = lambda: door.take_until(_tomorrow())
     source = SequencerSource(
         lambda snapshot: _sequencer(options, settings, folders, ledger_folder, snapshot, door),
-        lambda: _splitter(settings, options.data, learns=_learns(options, settings)),
+        lambda: _splitter(
+            settings,
+            options.data,
+            learns=_learns(options, settings),
+            keeper=Keeper(folders.state, TELLING, fsync=settings.fsync and options.follow),
+        ),
         keeps=folders.door is not None,
         watch=watch,
         ledger=ledger_folder,
@@ -291,10 +296,10 @@ def ticks_of(options: RunOptions) -> Iterator[Tick]:
     yield from sequencer.ticks()
 
 
-def _splitter(settings: Settings, data: Path, *, learns: bool) -> Splitter:
+def _splitter(settings: Settings, data: Path, *, learns: bool, keeper: Keeper | None = None) -> Splitter:
     hours = settings.learn_hours if learns else 0
     reach, shelf = plan_of(all_detectors()).reach, Shelf(data, settings.model_key)
-    return Splitter(settings.shards, reach, hours * _HOUR_US, shelf)
+    return Splitter(settings.shards, reach, hours * _HOUR_US, shelf, keeper or Keeper(None, TELLING))
 
 
 def _learns(options: RunOptions, settings: Settings) -> bool:

@@ -21,6 +21,7 @@ from features.rows import Entity, Role, Rows, chosen
 from flows.controls import obeyed
 from flows.errors import FlowError
 from flows.found_out import found_out
+from flows.keeping import Keeper
 from flows.roles import role_rows
 from flows.shelf import Shelf
 from flows.telling import Telling, asking, with_told
@@ -109,12 +110,18 @@ class Split:
     ids: Ids
 
 
+TELLING: Final = "telling"
+"""Under which name the memory of events is kept beside the shards' states."""
+
+
 class _Memory(msgspec.Struct):
     second: list[int]
     subject: list[int]
     clock: int
     told: dict[str, Any] = {}
     """What waits to be found out about earlier events, where a feature asks for it."""
+    kept: bytes = b""
+    """Where that is kept, where it is kept beside: what changed since the last snapshot and no more."""
     heard: bool = False
     """Whether something was found out since the last lesson."""
     lesson: int = _NEVER
@@ -132,6 +139,7 @@ class Splitter:
     lesson_us: int = 0
     """Time between lessons; 0 where nothing learns."""
     shelf: Shelf = field(default_factory=Shelf)
+    keeper: Keeper = field(default_factory=lambda: Keeper(None, TELLING))
     memory: _Memory = field(init=False)
     telling: Telling = field(init=False)
 
@@ -260,7 +268,13 @@ class Splitter:
 
     def snapshot(self) -> bytes:
         """What it remembers, as data."""
-        self.memory.told = self.telling.state()
+        if self.keeper.folder is None:
+            self.memory.told = self.telling.state()
+        else:
+            changes = self.telling.changes()
+            if changes:
+                self.keeper.add(changes)
+            self.memory.kept = self.keeper.save(self.telling.state)
         kept = msgspec.msgpack.encode(self.memory)
         self.memory.told = {}
         return kept
@@ -275,6 +289,10 @@ class Splitter:
             )
         self.telling.restore(self.memory.told)
         self.memory.told = {}
+        base, changes = self.keeper.resume(self.memory.kept)
+        self.telling.restore(base or {})
+        for each in changes:
+            self.telling.again(each)
 
 
 def _rules(tick: Tick, shelf: Shelf) -> tuple[Rule, ...]:

@@ -121,9 +121,19 @@ class Telling:
         """Take up what was remembered; it begins anew where other entities are asked of, or ids are hashed otherwise."""
         for stream, events in self.remembered.items():
             kept = state.get(stream, {})
-            same = kept.get("entities") == [e.name for e in events.entities]
-            if same and kept["hashed_by"] == pl.__version__:
+            if events.knows(kept):
                 events.restore(kept)
+
+    def changes(self) -> dict[str, Any]:
+        """What changed since `state` or `changes` was last asked for, as plain data; nothing where nothing did."""
+        return {stream: told for stream, events in self.remembered.items() if (told := events.changes())}
+
+    def again(self, changes: Mapping[str, Any]) -> None:
+        """Take up changes, in the order in which they were told."""
+        for stream, events in self.remembered.items():
+            kept = changes.get(stream, {})
+            if events.knows(kept):
+                events.again(kept)
 
 
 class _Events:
@@ -136,6 +146,10 @@ class _Events:
         self.forgotten = 0
         self._clock = -(2**62)
         self._waiting = 0  # the first whose horizon is not over
+        self._gone = 0  # how many were forgotten, ever: the number of the first that is remembered
+        self._kept = 0  # the number of the first that was not yet there when changes were last told
+        self._touched: set[int] = set()  # numbers of older ones of which something was told since
+        self._moved = False
         self._ids = np.zeros(0, dtype=np.uint64)
         self._due = np.zeros(0, dtype=np.int64)  # never falls
         self._told = np.zeros(0, dtype=np.uint8)
@@ -144,6 +158,7 @@ class _Events:
 
     def add(self, frame: pl.DataFrame, columns: Mapping[Entity, str]) -> None:
         """Take a tick's events."""
+        self._moved = True
         recorded = frame["recorded_ts"].to_numpy()
         clock = np.maximum.accumulate(np.maximum(recorded, self._clock))
         self._clock = int(clock[-1])
@@ -174,7 +189,7 @@ class _Events:
         found = self._reported(labels, places)
         for place, number in enumerate(range(self._waiting, end)):
             if self._told[number] == _NOTHING:
-                self._told[number] = _INNOCENT
+                self._set(number, _INNOCENT)
                 found += self._to(number, int(places[place]), int(self._due[number]), confirmed=False)
         self._waiting = end
         self._forget()
@@ -201,13 +216,19 @@ class _Events:
                 continue  # as if forgotten, whether or not it is by now
             place = number - self._waiting
             if self._told[number] == _NOTHING and 0 <= place < len(places) and places[place] <= label.seq:
-                self._told[number] = _INNOCENT
+                self._set(number, _INNOCENT)
                 found += self._to(number, int(places[place]), int(self._due[number]), confirmed=False)
             told = _CONFIRMED if label.taught else _INNOCENT
             if self._told[number] != told:
-                self._told[number] = told
+                self._set(number, told)
                 found += self._to(number, label.seq, label.at, confirmed=bool(label.taught))
         return found
+
+    def _set(self, number: int, told: int) -> None:
+        self._told[number] = told
+        self._moved = True
+        if number + self._gone < self._kept:
+            self._touched.add(number + self._gone)
 
     def _to(self, number: int, seq: int, at: int, *, confirmed: bool) -> list[Found]:
         return [
@@ -224,31 +245,70 @@ class _Events:
         if gone:
             self.forgotten += max(0, gone - self._waiting)
             self._waiting = max(0, self._waiting - gone)
+            self._gone += gone
             self._ids, self._due = self._ids[gone:].copy(), self._due[gone:].copy()
             self._told, self._tokens = self._told[gone:].copy(), self._tokens[gone:].copy()
 
+    def knows(self, kept: Mapping[str, Any]) -> bool:
+        """Whether what was kept is of the same entities, and its ids hashed as here."""
+        same = kept.get("entities") == [e.name for e in self.entities]
+        return same and bool(kept["hashed_by"] == pl.__version__)
+
     def state(self) -> dict[str, Any]:
         """All that is remembered, as plain data."""
+        self._since()
+        return self._from(0)
+
+    def changes(self) -> dict[str, Any]:
+        """What changed since this or `state` was last asked for."""
+        if not self._moved:
+            return {}
+        first, touched = max(0, self._kept - self._gone), sorted(n for n in self._touched if n >= self._gone)
+        told = self._told[np.array(touched, dtype=np.int64) - self._gone]
+        self._since()
+        return self._from(first) | {"touched": touched, "touched_told": told.tobytes()}
+
+    def _since(self) -> None:
+        self._kept, self._moved = self._gone + len(self._ids), False
+        self._touched.clear()
+
+    def _from(self, first: int) -> dict[str, Any]:
         return {
             "entities": [entity.name for entity in self.entities],
             "hashed_by": pl.__version__,
             "clock": self._clock,
             "waiting": self._waiting,
             "forgotten": self.forgotten,
-            "ids": self._ids.tobytes(),
-            "due": self._due.tobytes(),
-            "told": self._told.tobytes(),
-            "tokens": self._tokens.tobytes(),
+            "gone": self._gone,
+            "ids": self._ids[first:].tobytes(),
+            "due": self._due[first:].tobytes(),
+            "told": self._told[first:].tobytes(),
+            "tokens": self._tokens[first:].tobytes(),
         }
+
+    def again(self, changes: Mapping[str, Any]) -> None:
+        """Take up what changed: things told of older ones, then older ones forgotten, then newer ones remembered."""
+        places = np.array(changes["touched"], dtype=np.int64) - self._gone
+        self._told[places] = np.frombuffer(changes["touched_told"], dtype=np.uint8)
+        gone = changes["gone"] - self._gone
+        older = (self._ids[gone:], self._due[gone:], self._told[gone:], self._tokens[gone:])
+        self.restore(changes)
+        newer = (self._ids, self._due, self._told, self._tokens)
+        self._ids, self._due, self._told, self._tokens = (
+            np.concatenate(pair) for pair in zip(older, newer, strict=True)
+        )
+        self._since()
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take up what was remembered."""
         self._clock, self._waiting, self.forgotten = state["clock"], state["waiting"], state["forgotten"]
+        self._gone = state.get("gone", 0)
         self._ids = np.frombuffer(state["ids"], dtype=np.uint64).copy()
         self._due = np.frombuffer(state["due"], dtype=np.int64).copy()
         self._told = np.frombuffer(state["told"], dtype=np.uint8).copy()
         tokens = np.frombuffer(state["tokens"], dtype=np.uint64).copy()
         self._tokens = tokens.reshape(-1, len(self.entities), 2)
+        self._since()
 
 
 def _digests(ids: pl.Series) -> Tokens:

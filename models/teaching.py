@@ -128,6 +128,7 @@ class Teacher:
         """What was in force before the champion that people promoted last: what a rollback puts back."""
         self.resting: set[str] = set()
         """Where something scores that lessons do not teach: the scorecard learns on, and is not put in force."""
+        self._voted: dict[str, tuple[int, set[str]]] = {}
         self.now = 0
         self._rows: list[_Row] = []
         self._by_key: dict[str, list[int]] = {}
@@ -146,9 +147,21 @@ class Teacher:
             number = self._remember(_Row(one))
             if one.kept_as != ALERT:
                 heapq.heappush(self._due, (one.ts + horizon_us(about.claim.typology), number))
+            if one.kept_as != ALERT and self._votes(one.detector, "row", one.subject, one.ts):
                 values = {name: value for name, value in one.values.items() if value is not None}
                 seen = self.watches[one.detector].see(one.ts, {"score": one.score} | values)
                 self._moved += [(one.detector, each) for each in seen]
+
+    def _votes(self, detector: str, about: str, subject: str, at: int) -> bool:
+        """Whether a watch is to hear of it: once for each subject and day, or one busy account would sound like drift."""
+        day, voted = self._voted.get(f"{detector} {about}", (0, set()))
+        if at // DAY_US != day:
+            day, voted = at // DAY_US, set()
+            self._voted[f"{detector} {about}"] = (day, voted)
+        if subject in voted:
+            return False
+        voted.add(subject)
+        return True
 
     def _remember(self, row: _Row) -> int:
         """Remember a row under all that a label may name; gives its number."""
@@ -298,7 +311,7 @@ class Teacher:
                 origin=outcome.origin,
                 weight=min(HEAVIEST, 1.0 / outcome.chance) * outcome.sure,
             )
-            if outcome.before is None:
+            if outcome.before is None and self._votes(name, "label", outcome.subject, outcome.known_at):
                 seen = self.errors[name].see(
                     outcome.known_at, outcome.score, outcome.threshold, right=outcome.right
                 )

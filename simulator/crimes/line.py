@@ -422,6 +422,8 @@ def _stints(
         leaves = np.floor(at) + float(rng.uniform(9, 19)) / 24
         arrives = leaves + hours / 24
         nights = int(rng.integers(1, int(p.stint_nights_high) + 1)) if place.external else 0
+        if p.day_trip_share > 0 and rng.random() < p.day_trip_share:
+            nights = 0
         departs = (
             np.floor(arrives)
             + nights

@@ -78,6 +78,9 @@ class LineParameters:
     young_adult_share: Annotated[float, Spread(0.25, 0.4, A, "as above")]
     male_share: Annotated[float, Spread(0.85, 0.95, "published", "91 % (Edge 46)")]
     stint_nights_high: Annotated[float, Spread(3, 7, A, "1-6 nights")]
+    day_trip_share: Annotated[
+        float, Spread(0, 0, A, "stays without a night, home by the last train; a scenario may raise it")
+    ]
     reup_days_high: Annotated[float, Spread(3.5, 6, A, "2-5 days")]
     rail_share: Annotated[float, Spread(0.4, 0.75, A, "60 % rail, 25 % car, 15 % taxi or coach")]
     missing_reported_share: Annotated[float, Spread(0.15, 0.5, A, "children whose absence is reported")]

@@ -206,3 +206,22 @@ def test_rows_that_tell_are_never_scored() -> None:
     rows = Telling(ASKED).take(ticks(300, 80, 10_000)[0])[Entity.MERCHANT]
     assert set(rows["kind"]) == {Kind.LABEL}
     assert set(rows["role"]) == {Role.LABELLED}
+
+
+@pytest.mark.parametrize("most", [1_000_000, 400])
+def test_what_changed_since_the_last_snapshot_is_enough_to_go_on(most: int) -> None:
+    some = ticks(1_500, 120, 40)
+    whole, telling, kept = told(some, Telling(ASKED, most)), Telling(ASKED, most), []
+    for number, tick in enumerate(some[:-10]):
+        telling.take(tick)
+        if number % 3 == 0:
+            kept.append(telling.changes())
+    kept.append(telling.changes())
+    assert telling.changes() == {}
+    again = Telling(ASKED, most)
+    for each in kept:
+        again.again(each)
+    assert again.state() == telling.state()
+    rest = told(some[-10:], again)
+    assert rest
+    assert whole[-len(rest) :] == rest
