@@ -14,9 +14,17 @@ from detectors.discovery import detector
 from flows.controls import publish
 from flows.drawing import Draw
 from flows.national_hop import NationalHop
-from flows.running import RunOptions, replay
+from flows.promoting import publish as promoted
+from flows.promoting import registry_of
+from flows.running import RunOptions, replay, replay_ledger
+from flows.source import Watch
+from models.boosted import train_boosted
+from models.card import Card
 from models.examples import ExampleStore
+from models.forest import forest_of
 from models.labels import LabelBook
+from models.registry import Registry
+from models.working import USUAL
 
 START = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -66,7 +74,7 @@ class World:
             lines = (json.dumps(r) + "\n" for r in sorted(records, key=lambda r: str(r["ts"])))
             (folder / f"{name}.ndjson").write_text("".join(lines))
 
-    def run(self, name: str, **more: Any) -> list[Alert]:
+    def run(self, name: str, watch: Watch | None = None, **more: Any) -> list[Alert]:
         at = self.data / name
         options = {
             "inputs": {s: (str(self.data / f"{s}.ndjson"),) for s in ("payments", "labels")}, "data": at,
@@ -74,7 +82,7 @@ class World:
             "learn": True,
         }  # fmt: skip
         at.mkdir(exist_ok=True)
-        replay(RunOptions(**(options | more)))
+        replay(RunOptions(**(options | more)), watch=watch)
         told = [from_json(line) for line in (self.data / f"{name}.out").read_bytes().splitlines()]
         return [alert for alert in told if alert.detector == MULE.id]
 
@@ -198,3 +206,97 @@ def test_where_a_flow_teaches_the_desk_only_writes_down(world: World) -> None:
     assert effect.version is None
     rows = (world.data / "one" / "control" / "decisions.ndjson").read_bytes().splitlines()
     assert [json.loads(row)["kind"] for row in rows] == ["decision"]
+
+
+TREES = f"{MULE.id}-{MULE.version}.ttest"
+
+
+def _trees() -> dict[str, Any]:
+    """A forest that does much as the author's scorecard does."""
+    chance = np.random.default_rng(4)
+    names = tuple(signal.feature for signal in MULE.signals)
+    values = np.column_stack([[s.value_at(x) for x in chance.random(1_000)] for s in MULE.signals])
+    right = (MULE.scorecard().score(values) > 0.5).astype(float)
+    usual = dict(zip(names, map(float, np.median(values, axis=0)), strict=True))
+    return forest_of(train_boosted(names, values, right, trees=8, rate=0.5)).dump() | {USUAL: usual}
+
+
+def test_lessons_leave_promoted_trees_at_work_and_a_rollback_puts_back_what_had_been_learnt(
+    world: World,
+) -> None:
+    at, data = [0], world.data / "one"
+    data.mkdir()
+    made = registry_of(data, make=True)
+    registry = Registry(made.folder, made._signer, clock=lambda: at[0])
+    names = tuple(signal.feature for signal in MULE.signals)
+    registry.register(
+        Card(version=TREES, lineage=MULE.id, detector=MULE.id, detector_version=MULE.version, kind="boosted",
+             purpose="a test", not_for="anything else", inputs=names, threshold=0.3, made_at=1, made_by="ann",
+             code_commit="none"),
+        _trees(),
+    )  # fmt: skip
+    at[0] = int((START + 4.5 * DAY).timestamp() * 1e6)
+    registry.promote(TREES, by="ann", agreed_by="bob", why="better")
+    at[0] = int((START + 8 * DAY).timestamp() * 1e6)
+    registry.rollback(MULE.id, by="ann", agreed_by="bob", why="not better")
+    promoted(registry, data)
+
+    first = {a.alert_id: a for a in reversed(world.run("one"))}.values()
+    versions = [a.model_version for a in sorted(first, key=lambda a: a.first_event_ts)]
+    assert versions[0] == AUTHOR
+    assert versions[3:5] == [TREES] * 2  # whatever lessons said meanwhile
+    learnt = [one["activated"][MULE.id] for one in world.lessons("one") if MULE.id in one["activated"]]
+    assert learnt
+    assert versions[5].startswith(f"{AUTHOR}+")
+    assert versions[5] in learnt
+    lineage = json.loads((data / "models" / f"{MULE.id}.json").read_bytes())
+    assert len(lineage["lessons"]) > int(versions[5].partition("+")[2].partition(".")[0]) - 1
+
+
+def test_a_flow_that_follows_learns_goes_on_after_a_stop_and_its_ledger_teaches_the_same(
+    world: World,
+) -> None:
+    waiting = [
+        (stream, line)
+        for stream in ("payments", "labels")
+        for line in (world.data / f"{stream}.ndjson").read_text().splitlines()
+    ]
+    waiting.sort(key=lambda one: str(json.loads(one[1])["ts"]))
+    where = {stream: world.data / "in" / f"{stream}.ndjson" for stream in ("payments", "labels")}
+    (world.data / "in").mkdir()
+    for path in where.values():
+        path.touch()
+    options = {"recovery": world.data / "recovery", "follow": True, "ledger": True, "epoch_seconds": 0.05,
+               "inputs": {stream: (str(path),) for stream, path in where.items()}}  # fmt: skip
+    half = len(waiting) // 2
+    for until in (half, 0):
+        watch, idle = Watch(), [0]
+
+        def before(watch: Watch = watch, idle: list[int] = idle, until: int = until) -> None:
+            if len(waiting) > until:
+                stream, line = waiting.pop(0)
+                with where[stream].open("a") as file:
+                    file.write(line + "\n")
+                return
+            idle[0] += 1
+            if idle[0] > 400:
+                watch.stop()
+
+        watch.before = before
+        followed = world.run("followed", watch=watch, **options)
+    lessons = world.lessons("followed")
+    versions = {a.model_version for a in followed}
+    assert AUTHOR in versions
+    assert versions - {AUTHOR}
+    assert len(LabelBook(world.data / "followed" / "examples" / "labels.ndjson")) == 4
+    rows = world.examples("followed")
+    assert rows.select("event_id", "subject").is_duplicated().sum() == 0
+
+    again = world.data / "again"
+    replay_ledger(
+        world.data / "followed" / "ledger",
+        RunOptions(inputs={}, data=again, store=f"sqlite:///{world.data / 'again.sqlite'}", learn=True, bound=False,
+                   alerts_out=world.data / "again.out"),
+    )  # fmt: skip
+    assert world.lessons("again") == lessons
+    assert world.examples("again").equals(rows)
