@@ -35,6 +35,8 @@ KINDS: Final = {
     "app_scam": ("app_case",),
     "account_takeover": ("takeover",),
     "card_not_present_burst": ("card_ring",),
+    "courier": ("runner",),
+    "deal_line": ("line",),
 }
 """Which stories of the truth make an alert of a detector right."""
 
@@ -59,7 +61,7 @@ def guilty_of(world: Path, key: Key, kinds: tuple[str, ...]) -> dict[str, list[t
         end = when_us(story["to"]) if story.get("to") else begin + 30 * DAY_US
         note = json.loads(story.get("note") or "{}")
         accounts = [note["victim_account"]] if "victim_account" in note else story["accounts"]
-        named = [("account", each) for each in accounts] + (
+        named = [("account", each) for each in accounts] + [("number", each) for each in story["numbers"]] + (
             [("card", note["card"])] if "card" in note else []
         )
         for kind, value in named:

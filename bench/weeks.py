@@ -271,8 +271,15 @@ def live(asked: argparse.Namespace) -> dict[str, Any]:
         s for s in STREAMS if any((w / f"{s}.parquet").exists() for w in asked.world) or s == "labels"
     )
     flow = Flow(asked.data, not asked.frozen, streams, key)
-    desks = [Desk(name, asked.capacity, asked.drawn, asked.delay) for name in asked.detector]
+    desks = [
+        Desk(name, capacity, asked.drawn, asked.delay)
+        for name in asked.detector
+        for capacity in asked.capacity
+    ]
+    if flow.learns and len(asked.capacity) > 1:
+        raise SystemExit("one desk teaches a flow: give --capacity once, or --frozen")
     changes, retrainings, first = [], [], None
+    story: Story | None = None
     flow.data.mkdir(parents=True, exist_ok=True)
     thresholds = {name: float(value) for name, _, value in (each.partition("=") for each in asked.threshold)}
     for world in asked.world:
@@ -297,26 +304,146 @@ def live(asked: argparse.Namespace) -> dict[str, Any]:
                     {"detector": d.name} | retrained(flow.data, d.name, first, day + 1, asked.horizon)
                     for d in desks
                 ]
+            if asked.story:
+                story = story or Story(asked.detector[0], flow, first, asked.horizon)
+                story.evening(day)
             if asked.verbose:
                 print(when_text(day * DAY_US)[:10], [d.days[-1] for d in desks], flush=True)
     flow.stop()
     measures = flow.data / "models" / "measures.json"
     return {
-        "worlds": [str(w.name) for w in asked.world], "frozen": asked.frozen, "capacity": asked.capacity, "thresholds": thresholds,
-        "changes": changes, "days": {d.name: d.days for d in desks}, "retrained": retrainings,
+        "worlds": [str(w.name) for w in asked.world], "frozen": asked.frozen, "thresholds": thresholds,
+        "changes": changes, "days": {f"{d.name} {d.capacity}": d.days for d in desks}, "retrained": retrainings,
+        "story": None if story is None else story.ended(),
         "moved": json.loads(measures.read_text())["moved"] if measures.exists() else [],
     }  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------------- the story of a champion
+
+
+@dataclass(slots=True)
+class Story:
+    """What an owner does over the weeks with one detector: retrain, let it challenge, promote it, promote a bad one."""
+
+    name: str
+    flow: Flow
+    first: int
+    horizon: int
+    told: list[dict[str, Any]] = field(default_factory=list)
+    trees: str = ""
+    bad: str = ""
+
+    def evening(self, day: int) -> None:
+        """What is done on the evening of a day."""
+        number = day - self.first + 1
+        if number == RESTART:
+            self.flow.stop()
+            self.flow.start()
+            self._say(number, "stopped and started again")
+        elif number == CHALLENGE:
+            self._challenge(day)
+        elif number == PROMOTE:
+            self._say(number, "compared", compared=self._command("compare", self.name, "--json"))
+            self._registry(day).promote(
+                self.trees, by="A. Owner", agreed_by="B. Second", why="as compared in shadow"
+            )
+            publish(self._registry(day), self.flow.data)
+            self._say(number, f"{self.trees} promoted")
+        elif number == SPOIL:
+            self._spoil(day)
+        elif number > SPOIL and (number - SPOIL) % 2 == 0 and not self.rolled_back:
+            time.sleep(_GUARD_S)  # a followed flow holds champions against those before once a minute
+
+    @property
+    def rolled_back(self) -> bool:
+        """Whether the bad champion is gone."""
+        done = self._registry(0).rolled_back(self.name)
+        return done is not None and done.before == self.bad
+
+    def _registry(self, day: int) -> Registry:
+        return Registry(
+            self.flow.data / "models",
+            signer_of(self.flow.data / KEY, make=True),
+            clock=lambda: (day + 1) * DAY_US - _HOUR_US // 60,
+        )
+
+    def _challenge(self, day: int) -> None:
+        """Retrain on what the flow kept, and let the trees score in shadow."""
+        about, registry = detector(self.name), self._registry(day)
+        span = Span(self.first * DAY_US, (day + 1) * DAY_US, (day + 1) * DAY_US, self.horizon)
+        found = material(self.flow.data, about, span, {}, lambda *_: None)
+        done = retrain(registry, about, found, span, "A. Owner", "for the story")
+        self.trees = next(card.version for card in done.cards if card.kind == "boosted")
+        registry.challenge(self.trees, by="A. Owner", why="to be compared on live records")
+        publish(registry, self.flow.data)
+        told = {card.version: precision_of(card.measures) for card in done.cards}
+        self._say(CHALLENGE, f"{self.trees} challenges", rows=found.examples.height,
+                  validated=told | {done.champion: precision_of(done.champions)})  # fmt: skip
+
+    def _spoil(self, day: int) -> None:
+        """Promote a scorecard whose weights have their signs turned round: a mistake somebody could make."""
+        about, registry = detector(self.name), self._registry(day)
+        own = about.scorecard().version
+        self.bad = f"{about.id}-{about.version}.rbad"
+        weights = msgspec.structs.replace(
+            own,
+            version=self.bad,
+            intercept=1.0,
+            weights={name: -weight for name, weight in own.weights.items()},
+        )
+        card = msgspec.structs.replace(
+            registry.card(self.trees),
+            version=self.bad,
+            kind="scorecard",
+            threshold=0.5,
+            note="signs turned round",
+        )
+        registry.register(card, msgspec.to_builtins(weights))
+        registry.promote(self.bad, by="A. Owner", agreed_by="B. Second", why="by mistake")
+        publish(registry, self.flow.data)
+        self._say(SPOIL, f"{self.bad} promoted")
+
+    def _command(self, *arguments: str) -> Any:
+        done = subprocess.run(
+            [sys.executable, "-m", "console.cli", "models", *arguments, "--data", str(self.flow.data)],
+            capture_output=True, check=False, env=os.environ | {"LINEWATCH_TOKEN_KEY": self.flow.key},
+        )  # fmt: skip
+        return [json.loads(line) for line in done.stdout.splitlines()] or done.stderr.decode()
+
+    def _say(self, number: int, what: str, **more: Any) -> None:
+        self.told.append({"day": number, "what": what} | more)
+        print(number, what, more, flush=True)
+
+    def ended(self) -> dict[str, Any]:
+        """What was done, by whom and why, and which versions raised alerts."""
+        store = AlertStore(f"sqlite:///{self.flow.data / 'alerts.sqlite'}")
+        alerts = store.alerts(detector=self.name, status=None)
+        store.close()
+        spans: dict[str, list[int]] = {}
+        for alert in alerts:
+            day = alert.raised_ts // DAY_US - self.first + 1
+            version = alert.model_version.partition("+")[0] + ("+" if "+" in alert.model_version else "")
+            low, high, count = spans.get(version, [day, day, 0])
+            spans[version] = [min(low, day), max(high, day), count + 1]
+        lines = [msgspec.to_builtins(one) for one in self._registry(0).promotions(self.name)]
+        return {"told": self.told, "promotions": lines, "versions": spans}
+
+
+RESTART, CHALLENGE, PROMOTE, SPOIL = 10, 21, 28, 35
+"""On the evening of which day what is done."""
+_GUARD_S: Final = 62.0
 
 
 # ------------------------------------------------------------------------------------------------------ what came of it
 
 
 def weekly(told: Mapping[str, Any], name: str) -> list[tuple[int, int]]:
-    """By week: how many were reviewed, and how many of them were right."""
-    first = told["changes"][0]
+    """By week: how many could have been reviewed, and how many reviews were right."""
+    first, capacity = told["changes"][0], int(name.rpartition(" ")[2])
     weeks: dict[int, list[int]] = defaultdict(lambda: [0, 0])
     for one in told["days"][name]:
-        weeks[(one["day"] - first) // 7][0] += one["reviewed"]
+        weeks[(one["day"] - first) // 7][0] += capacity
         weeks[(one["day"] - first) // 7][1] += one["right"]
     return [(weeks[w][0], weeks[w][1]) for w in sorted(weeks)]
 
@@ -344,24 +471,24 @@ def say(files: list[Path], out: Path | None) -> None:
     """Tables of frozen and taught runs, by detector and capacity."""
     told = [json.loads(path.read_text()) for path in files]
     for name in dict.fromkeys(n for one in told for n in one["days"]):
-        for capacity in sorted({one["capacity"] for one in told}):
-            pairs = _pairs(told, name, capacity)
-            if not pairs:
-                continue
-            print(f"\n{name}, {capacity} reviews a day, {len(pairs)} pairs of worlds")
-            print("| week | frozen | taught |\n|---|---|---|")
-            for week in range(len(weekly(pairs[0][0], name))):
-                shares = [_share([weekly(pair[side], name)[week] for pair in pairs]) for side in (0, 1)]
-                print(f"| {week + 1} | {shares[0]:.3f} | {shares[1]:.3f} |")
-            for after, words in ((False, "before"), (True, "after")):
-                mean, low, high = gained(pairs, name, after=after)
-                print(f"gained {words} the change: {mean:+.3f} ({low:+.3f} to {high:+.3f})")
-            if out is not None:
-                _draw(pairs, name, capacity, out / f"learning-{name}-{capacity}.svg")
+        pairs = _pairs(told, name)
+        if not pairs:
+            continue
+        detector_, _, capacity = name.partition(" ")
+        print(f"\n{detector_}, {capacity} reviews a day, {len(pairs)} pairs of worlds")
+        print("| week | frozen | taught |\n|---|---|---|")
+        for week in range(len(weekly(pairs[0][0], name))):
+            shares = [_share([weekly(pair[side], name)[week] for pair in pairs]) for side in (0, 1)]
+            print(f"| {week + 1} | {shares[0]:.3f} | {shares[1]:.3f} |")
+        for after, words in ((False, "before"), (True, "after")):
+            mean, low, high = gained(pairs, name, after=after)
+            print(f"more found {words} the change: {mean:+.3f} of the reviews ({low:+.3f} to {high:+.3f})")
+        if out is not None:
+            _draw(pairs, name, out / f"learning-{detector_}-{capacity}.svg")
 
 
-def _pairs(told: list[dict[str, Any]], name: str, capacity: int) -> list[tuple[Any, Any]]:
-    mine = [one for one in told if one["capacity"] == capacity and name in one["days"]]
+def _pairs(told: list[dict[str, Any]], name: str) -> list[tuple[Any, Any]]:
+    mine = [one for one in told if name in one["days"]]
     frozen = {tuple(one["worlds"]): one for one in mine if one["frozen"]}
     return [
         (frozen[tuple(one["worlds"])], one)
@@ -374,7 +501,7 @@ def _share(counts: list[tuple[int, int]]) -> float:
     return sum(right for _, right in counts) / max(1, sum(seen for seen, _ in counts))
 
 
-def _draw(pairs: list[tuple[Any, Any]], name: str, capacity: int, out: Path) -> None:
+def _draw(pairs: list[tuple[Any, Any]], name: str, out: Path) -> None:
     import matplotlib as mpl
 
     mpl.use("svg")
@@ -393,7 +520,7 @@ def _draw(pairs: list[tuple[Any, Any]], name: str, capacity: int, out: Path) -> 
     change = (pairs[0][0]["changes"][-1] - pairs[0][0]["changes"][0]) / 7 + 0.5
     axes.axvline(change, color="grey", linewidth=0.8)
     axes.annotate("criminals change", (change + 0.05, 0.02), fontsize=8)
-    axes.set(title=f"{name}: {capacity} reviews a day, {len(pairs)} pairs of worlds", xlabel="week",
+    axes.set(title=f"{name} reviews a day, {len(pairs)} pairs of worlds", xlabel="week",
              ylabel="share of reviews confirmed", ylim=(0, 1.02))  # fmt: skip
     axes.legend()
     figure.tight_layout()
@@ -405,7 +532,7 @@ def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--world", type=Path, action="append", default=[])
     asked.add_argument("--detector", action="append", choices=sorted(KINDS))
-    asked.add_argument("--capacity", type=int, default=10)
+    asked.add_argument("--capacity", type=int, action="append", help="reviews a day of each detector")
     asked.add_argument("--drawn", type=int, default=2, help="rows put up for review that are answered, a day")
     asked.add_argument("--delay", type=int, default=2, help="days until an outcome is known")
     asked.add_argument(
@@ -417,11 +544,15 @@ def main() -> None:
     asked.add_argument(
         "--horizon", type=int, default=14, help="of retraining: days of silence that count as innocence"
     )
+    asked.add_argument(
+        "--story", action="store_true", help="retrain, challenge, promote, spoil and be rolled back"
+    )
     asked.add_argument("--data", type=Path, default=Path("weeks-data"))
     asked.add_argument("--verbose", action="store_true")
     asked.add_argument("--compare", type=Path, nargs="+")
     asked.add_argument("--out", type=Path)
     told = asked.parse_args()
+    told.capacity = told.capacity or [10]
     if told.compare:
         say(told.compare, told.out)
         return

@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 
 from models.errors import ModelError
-from models.scorecard import Scorecard, Signal, Weights, digest_of
+from models.scorecard import LEARNING_RATE, Scorecard, Signal, Weights, digest_of
 
 FORMAT: Final = 1
 FRESH: Final = 50
@@ -98,7 +98,9 @@ def taught(lineage: Lineage, signals: tuple[Signal, ...], lesson: Lesson) -> Lin
     )
 
 
-def taught_all(lineage: Lineage, signals: tuple[Signal, ...], lessons: Sequence[Lesson]) -> Lineage:
+def taught_all(
+    lineage: Lineage, signals: tuple[Signal, ...], lessons: Sequence[Lesson], rate: float = LEARNING_RATE
+) -> Lineage:
     """The lineage after many lessons in their order: the same weights as one after another, in a fraction of the time.
 
     When so many are kept that nobody can read them, the oldest are let go: what they taught stays in `start`.
@@ -106,7 +108,7 @@ def taught_all(lineage: Lineage, signals: tuple[Signal, ...], lessons: Sequence[
     if not lessons:
         return lineage
     names = [signal.feature for signal in signals]
-    model = Scorecard(signals, lineage.learnt).as_river()
+    model = Scorecard(signals, lineage.learnt).as_river(rate)
     expert = Scorecard(signals, lineage.expert)
     values = np.array([[known_values(signals, one.values)[name] for name in names] for one in lessons])
     told = expert.score(values)
@@ -129,7 +131,10 @@ def taught_all(lineage: Lineage, signals: tuple[Signal, ...], lessons: Sequence[
 
 
 def taught_anew(
-    lineage: Lineage, signals: tuple[Signal, ...], changed: Mapping[str, Lesson | None]
+    lineage: Lineage,
+    signals: tuple[Signal, ...],
+    changed: Mapping[str, Lesson | None],
+    rate: float = LEARNING_RATE,
 ) -> Lineage:
     """The lineage with some of its lessons replaced in their place, or taken back: learnt again from its start."""
     lessons = [
@@ -138,15 +143,17 @@ def taught_anew(
         if (after := changed.get(one.alert_id, one) if one.alert_id in changed else one) is not None
     ]
     begin = msgspec.structs.replace(lineage, learnt=lineage.start or lineage.expert, lessons=())
-    return taught_all(begin, signals, lessons)
+    return taught_all(begin, signals, lessons, rate)
 
 
-def shortened(lineage: Lineage, signals: tuple[Signal, ...], most: int = MOST_KEPT) -> Lineage:
+def shortened(
+    lineage: Lineage, signals: tuple[Signal, ...], most: int = MOST_KEPT, rate: float = LEARNING_RATE
+) -> Lineage:
     """The lineage with its oldest lessons let go once there are twice too many; its weights stay as they are."""
     if len(lineage.lessons) <= 2 * most:
         return lineage
     begin = msgspec.structs.replace(lineage, learnt=lineage.start or lineage.expert, lessons=())
-    start = taught_all(begin, signals, lineage.lessons[:-most]).learnt
+    start = taught_all(begin, signals, lineage.lessons[:-most], rate).learnt
     return msgspec.structs.replace(lineage, start=start, lessons=lineage.lessons[-most:])
 
 

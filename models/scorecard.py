@@ -172,12 +172,12 @@ class Scorecard:
         )
         return Scorecard(self.signals, Weights(version, float(model.intercept), weights, labels))
 
-    def as_river(self) -> linear_model.LogisticRegression:
-        """This version as a river model over signal strengths."""
+    def as_river(self, rate: float = LEARNING_RATE) -> linear_model.LogisticRegression:
+        """This version as a river model over signal strengths, with steps of a size."""
         model = linear_model.LogisticRegression(
-            optimizer=optim.SGD(LEARNING_RATE),
+            optimizer=optim.SGD(rate),
             intercept_init=self.version.intercept,
-            intercept_lr=LEARNING_RATE,
+            intercept_lr=rate,
         )
         # river has no way to be given starting weights by name
         model._weights = utils.VectorDict(dict(self.version.weights))  # noqa: SLF001

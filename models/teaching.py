@@ -40,6 +40,8 @@ KEPT_DAYS: Final = LONGEST_DAYS + 30
 """Rows are remembered here until the longest horizon is over, and a month for words that come late."""
 HEAVIEST: Final = 4.0
 """No lesson counts for more than four alerts, however many rows it stands for: a step must stay bounded."""
+STEP: Final = 0.15
+"""The step of a lesson, three times what one decision at a desk moves: here the number of alerts is held where it was."""
 VOLUME_DAYS: Final = 14
 """Over so many days the learner raises as many alerts as the author's weights would."""
 _LEAST_ROWS: Final = 30
@@ -326,8 +328,8 @@ class Teacher:
     def _teach(self, name: str, fresh: list[Lesson], changed: dict[str, Lesson | None]) -> None:
         about, lineage = self.about[name], self.lineages[name]
         if changed:
-            lineage = taught_anew(lineage, about.signals, changed)
-        lineage = shortened(taught_all(lineage, about.signals, fresh), about.signals)
+            lineage = taught_anew(lineage, about.signals, changed, STEP)
+        lineage = shortened(taught_all(lineage, about.signals, fresh, STEP), about.signals, rate=STEP)
         self.lineages[name] = lineage
         if name not in self.resting:
             self.in_force[name] = lineage.expert if held_back(lineage) else self._at_volume(name, lineage)
