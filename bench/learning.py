@@ -61,8 +61,10 @@ def guilty_of(world: Path, key: Key, kinds: tuple[str, ...]) -> dict[str, list[t
         end = when_us(story["to"]) if story.get("to") else begin + 30 * DAY_US
         note = json.loads(story.get("note") or "{}")
         accounts = [note["victim_account"]] if "victim_account" in note else story["accounts"]
-        named = [("account", each) for each in accounts] + [("number", each) for each in story["numbers"]] + (
-            [("card", note["card"])] if "card" in note else []
+        named = (
+            [("account", each) for each in accounts]
+            + [("number", each) for each in story["numbers"]]
+            + ([("card", note["card"])] if "card" in note else [])
         )
         for kind, value in named:
             hi, lo = token_of(key, kind, value)

@@ -278,20 +278,23 @@ def live(asked: argparse.Namespace) -> dict[str, Any]:
     ]
     if flow.learns and len(asked.capacity) > 1:
         raise SystemExit("one desk teaches a flow: give --capacity once, or --frozen")
-    changes, retrainings, first = [], [], None
+    changes, retrainings, first, done = [], [], None, 0
     story: Story | None = None
     flow.data.mkdir(parents=True, exist_ok=True)
     thresholds = {name: float(value) for name, _, value in (each.partition("=") for each in asked.threshold)}
     for world in asked.world:
         guilty = {d.name: guilty_of(world, Key("k1", bytes.fromhex(key)), KINDS[d.name]) for d in desks}
         days = days_of(world, [s for s in streams if s != "labels" or not asked.desk_only])
-        begins, ends = min(days), max(days)
+        begins, ends = max(min(days), done + 1), max(days)
+        for early in [day for day in sorted(days) if day < begins]:  # recorded while the world before still went on
+            flow.feed(days.pop(early))
         changes.append(begins)
         if first is None:
             first = begins
             flow.alert_from(thresholds, first)
             flow.start()
         for day in range(begins, ends + 1):
+            done = day
             for desk in desks:
                 if flow.learns:
                     desk.tell(day, flow)
@@ -430,7 +433,7 @@ class Story:
         return {"told": self.told, "promotions": lines, "versions": spans}
 
 
-RESTART, CHALLENGE, PROMOTE, SPOIL = 10, 21, 28, 35
+RESTART, CHALLENGE, PROMOTE, SPOIL = 10, 14, 19, 23
 """On the evening of which day what is done."""
 _GUARD_S: Final = 62.0
 

@@ -51,7 +51,7 @@ def say_shadows(
         known = found_out_of(about, mine, labels, alerts, as_of)
         done = compared(mine, known, about.quiet_hours)
         cost = {
-            side.version: _cost(registry, about, side.version.rpartition(", ")[2])
+            side.version: _cost(registry, about, side.version.partition(" to ")[0])
             for side in (done.champion, done.shadow)
         }
         if json:

@@ -291,12 +291,10 @@ class _Events:
         places = np.array(changes["touched"], dtype=np.int64) - self._gone
         self._told[places] = np.frombuffer(changes["touched_told"], dtype=np.uint8)
         gone = changes["gone"] - self._gone
-        older = (self._ids[gone:], self._due[gone:], self._told[gone:], self._tokens[gone:])
+        ids, due, told, tokens = self._ids[gone:], self._due[gone:], self._told[gone:], self._tokens[gone:]
         self.restore(changes)
-        newer = (self._ids, self._due, self._told, self._tokens)
-        self._ids, self._due, self._told, self._tokens = (
-            np.concatenate(pair) for pair in zip(older, newer, strict=True)
-        )
+        self._ids, self._due = np.concatenate([ids, self._ids]), np.concatenate([due, self._due])
+        self._told, self._tokens = np.concatenate([told, self._told]), np.concatenate([tokens, self._tokens])
         self._since()
 
     def restore(self, state: Mapping[str, Any]) -> None:

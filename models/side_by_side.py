@@ -137,7 +137,7 @@ def compared(rows: pl.DataFrame, known: pl.DataFrame, quiet_hours: float) -> Com
         rows.height,
         _share("rows they agree on", same, 1.0 / rows["chance"].to_numpy()),
         _side(
-            ", ".join(rows["champion"].unique(maintain_order=True)),
+            _named(rows["champion"].unique(maintain_order=True).to_list()),
             "by_champion",
             rows,
             known,
@@ -151,6 +151,11 @@ def compared(rows: pl.DataFrame, known: pl.DataFrame, quiet_hours: float) -> Com
             "shadow alone": _counted(subjects, known, ~pl.col("by_champion") & pl.col("by_shadow")),
         },
     )
+
+
+def _named(versions: list[str]) -> str:
+    """What scored in that time: while lessons go on, one small version after another."""
+    return versions[0] if len(versions) == 1 else f"{versions[0]} to {versions[-1]} ({len(versions)} versions)"
 
 
 def _side(

@@ -16,7 +16,7 @@ from console import sample
 from console.commands.alerts import about
 from console.live import LiveView, Tail
 from console.living import Caught, living_world
-from console.options import Accounts, Data, Labels, Links, Payments, Store, Telecoms, Watch, by_stream
+from console.options import Accounts, Data, Labels, Learn, Links, Payments, Store, Telecoms, Watch, by_stream
 from console.output import screen
 from console.progress import progress_line
 from console.running import check_store, run_options, say_summary
@@ -28,6 +28,7 @@ EXAMPLES: Final = (
     Example("linewatch demo", "a made-up world, five days in half a minute; ends by itself"),
     Example("linewatch demo --story", "a small fixed week with one mule and one line, over in seconds"),
     Example("linewatch demo --seconds 30", "the same, for half a minute at most"),
+    Example("linewatch demo --learn", "learning as it goes; then linewatch models lessons and measures show what"),
     Example(
         "linewatch demo --payments payments.ndjson --follow",
         "your own file, followed as it grows, until you stop it",
@@ -49,6 +50,7 @@ def demo(
     story: Annotated[
         bool, typer.Option("--story", help="A small fixed week with one mule and one line: over in seconds.")
     ] = False,
+    learn: Learn = None,
     store: Store = None,
     data: Data = None,
     metrics_port: Annotated[
@@ -79,6 +81,7 @@ def demo(
             store=store,
             folder=folder,
             follow=follow or (made_up and not story),
+            learn=learn,
             alerts_out=made / "alerts.ndjson",
         )
         check_store(options.store)

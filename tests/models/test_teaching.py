@@ -191,3 +191,25 @@ def test_weights_that_people_put_in_force_begin_a_lineage() -> None:
     teacher.begin("mule", champion)
     assert teacher.in_force["mule"] == champion
     assert teacher.lineages["mule"].lessons == ()
+
+
+def test_a_watch_hears_of_one_subject_once_a_day() -> None:
+    """Twenty rows of one busy account, found out together, are one account and not a change."""
+
+    def moved(rows_each: int) -> int:
+        rng, teacher, found = random.Random(5), Teacher([ABOUT]), 0
+        for day in range(1, 121):
+            for who in range(3):
+                subject, right = f"account:{day}-{who}", rng.random() < 0.5
+                some = [
+                    msgspec.structs.replace(row(f"{day}-{who}-{n}", day, 0.9, 0.9, chance=1.0), subject=subject)
+                    for n in range(rows_each)
+                ]
+                teacher.take(some)
+                teacher.hear([said(f"l{day}-{who}", subject, right, day + 0.5)])
+            told = teacher.learn((day + 1) * DAY)
+            found += sum(each.what == "error" for _, each in told.moved)
+        assert teacher.errors["mule"].labels == 120 * 3
+        return found
+
+    assert moved(20) == moved(1) == 0
