@@ -8,6 +8,8 @@ What ties two alerts:
 
 * the one an alert is about is in the other (as the one that is about, or beside it): a mule and the next mule, a
   line and its runner, a new number and the line it was, an account and the phone registered to it;
+* one device or handset that both were seen with: two strangers do not share a phone (what very many use is not named in
+  an alert at all);
 * two people or things that both have beside the ones they are about (`SHARED`): one buyer who knows two lines is
   nothing, several are.
 
@@ -29,6 +31,8 @@ LINKING: Final = (
     "account", "party", "number", "imsi", "sim", "card_sim", "imei", "handset", "device", "address", "card",
 )  # fmt: skip
 """What links alerts when they share it; a merchant, a terminal or a cell says nothing of who belongs together."""
+IN_HAND: Final = ("device", "handset", "imei")
+"""What somebody holds: one of these beside both is enough."""
 HUB: Final = 25
 """What is in more alerts than this is a hub and links nobody."""
 SHARED: Final = 2
@@ -186,7 +190,7 @@ def _cases_sharing(connection: Connection, alert: Alert) -> dict[str, str]:
     )  # (case, alert) -> whom both hold beside
     for who, other, case, its_own in _sharing(connection, mine, alert.alert_id):
         name = f"{who[0]}:{who[1]}"
-        if who in (about, its_own):
+        if who in (about, its_own) or who[0] in IN_HAND:
             found.setdefault(case, f"shares {name}")
         else:
             shared[case, other].append(name)

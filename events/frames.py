@@ -48,6 +48,7 @@ PAYMENTS: Final[Schema] = COMMON | {
     **_of(pl.UInt8, "cop_overridden", "new_payee"),
     # legs: which roles this record informs (1) or had already been taken from another record of the payment (0)
     **_of(pl.UInt8, "take_payer", "take_payee"),
+    "adds": pl.UInt8,  # what it is the first to say of a payment of which a role had been taken: see `events.legs`
     "status_reason": pl.String,  # ISO reason code, "" = absent
     "decline_reason": pl.String,
     "currency": pl.String,

@@ -854,6 +854,7 @@ class Sequencer:
             taken = self._legs.take(frame)
             frame = taken.frame
             draft.count("unmatched_status", taken.unmatched_status)
+            draft.count("second_records", taken.added)
         return trimmed(stream, together(stream, [frame]))
 
     # -------------------------------------------------------------------------------------------------- the one order

@@ -5,7 +5,7 @@ from typing import Final
 from events.codes import STATUSES, code_of
 from features.declare import Condition, Of, since_last
 from features.declared import CATALOGUE
-from features.rows import TRANSFERS, Entity, Kind, Role
+from features.rows import PAYERS, TRANSFERS, Entity, Kind, Role
 
 _TAKEN: Final = (code_of(STATUSES, "accepted"), code_of(STATUSES, "initiated"))
 _SOON_S: Final = (
@@ -44,7 +44,7 @@ paid_on_new_device = account.events(
 with_device = account.events(
     "with_device",
     words="logins and payments",
-    roles=[Role.HOLDER, Role.PAYER],
+    roles=[Role.HOLDER, *PAYERS],
     kinds=(Kind.LOGIN, Kind.DEVICE_ADDED, Kind.PAYEE_ADDED, *TRANSFERS, Kind.CARD),
 )
 

@@ -5,7 +5,7 @@ from typing import Final
 from events.codes import STATUSES, code_of
 from features.declare import AGE, BORN, HOME, Condition, Of, of_other, since_last
 from features.declared import CATALOGUE
-from features.rows import TRANSFERS, Entity, Flag, Kind, Role
+from features.rows import PAYEES, PAYERS, TRANSFERS, Entity, Flag, Kind, Role
 
 _TAKEN: Final = (code_of(STATUSES, "accepted"), code_of(STATUSES, "initiated"))
 _MONEY_IN: Final = (*TRANSFERS, Kind.CASH_DEPOSIT)
@@ -28,7 +28,7 @@ moved = account.events(
 said = account.events(
     "said",
     words="what records say of the account",
-    roles=[Role.PAYER, Role.PAYEE, Role.HOLDER],
+    roles=[*PAYERS, *PAYEES, Role.HOLDER],
     kinds=tuple(Kind),
 )
 

@@ -13,6 +13,7 @@ import features.numbers
 import features.payees
 import features.place_visits
 import features.sims
+import features.strangers
 import features.things  # noqa: F401 - importing the declarations fills the catalogue
 from features.declare import Feature
 from features.declared import CATALOGUE

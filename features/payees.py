@@ -5,7 +5,7 @@ from typing import Final
 from events.codes import STATUSES, code_of
 from features.declare import AMOUNT, BALANCE, Of
 from features.declared import CATALOGUE
-from features.rows import Entity, Flag, Kind, Role
+from features.rows import PAYEES, PAYERS, Entity, Flag, Kind, Role
 
 _TAKEN: Final = (code_of(STATUSES, "accepted"), code_of(STATUSES, "initiated"))
 _BY_HAND: Final = (Kind.FPS, Kind.CHAPS, Kind.WALLET)  # what a person sends to another party, one by one
@@ -18,7 +18,7 @@ paid = account.events(
 paid_new = account.events(
     "paid_new",
     words="payments to payees new to the account, as its bank says",
-    roles=[Role.PAYER],
+    roles=PAYERS,
     kinds=_BY_HAND,
     statuses=_TAKEN,
     having=[Flag.NEW_PAYEE],
@@ -26,7 +26,7 @@ paid_new = account.events(
 misnamed = account.events(
     "misnamed",
     words="payments whose payee's name did not match",
-    roles=[Role.PAYER],
+    roles=PAYERS,
     kinds=_BY_HAND,
     statuses=_TAKEN,
     having=[Flag.COP_BAD],
@@ -34,10 +34,17 @@ misnamed = account.events(
 overrode = account.events(
     "overrode",
     words="payments made although the payee's name did not match",
-    roles=[Role.PAYER],
+    roles=PAYERS,
     kinds=_BY_HAND,
     statuses=_TAKEN,
     having=[Flag.COP_OVERRIDDEN],
+)
+told_of_paid = account.events(
+    "told_of_paid",
+    words="payments made by hand, as often as they are told of",
+    roles=PAYERS,
+    kinds=_BY_HAND,
+    statuses=_TAKEN,
 )
 from_own = account.events(
     "from_own", words="money from own savings", roles=[Role.PAYEE], kinds=[Kind.INTERNAL], statuses=_TAKEN
@@ -45,7 +52,7 @@ from_own = account.events(
 paid_in_new = account.events(
     "paid_in_new",
     words="money from payers to whom this payee was new",
-    roles=[Role.PAYEE],
+    roles=PAYEES,
     kinds=_BY_HAND,
     statuses=_TAKEN,
     having=[Flag.NEW_PAYEE],
@@ -53,18 +60,18 @@ paid_in_new = account.events(
 paid_in_misnamed = account.events(
     "paid_in_misnamed",
     words="money whose payer had another name for the payee",
-    roles=[Role.PAYEE],
+    roles=PAYEES,
     kinds=_BY_HAND,
     statuses=_TAKEN,
     having=[Flag.COP_BAD],
 )
 
-payee_age = paid.pair_age("payee_age", "other", words="time since this payee was first paid")
-payment_amount = paid.known("payment_amount", AMOUNT, words="the payment", unit="pence")
+payee_age = told_of_paid.pair_age("payee_age", "other", words="time since this payee was first paid")
+payment_amount = told_of_paid.known("payment_amount", AMOUNT, words="the payment", unit="pence")
 transfer_deviation = paid.deviation(
     "transfer_deviation", words="how far this payment is above the account's usual payments by hand"
 )
-balance_left = paid.known("balance_left", BALANCE, words="balance after the payment", unit="pence")
+balance_left = told_of_paid.known("balance_left", BALANCE, words="balance after the payment", unit="pence")
 new_payees_24h = paid_new.count(
     "new_payees_24h", within="24h", every="4h", words="payments to new payees in a day"
 )

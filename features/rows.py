@@ -25,6 +25,7 @@ ROW: Final = np.dtype(
         ("other_lo", "u8"),
         ("phone_hi", "u8"),  # the number registered to the account whose row it is
         ("phone_lo", "u8"),
+        ("device_hi", "u8"),
         ("device_lo", "u8"),  # payment: the payer's device; telecoms: the handset
         ("sim_lo", "u8"),  # payment: the card; telecoms: the SIM
         ("place_hi", "u8"),
@@ -103,6 +104,8 @@ class Role(IntEnum):
     )
     REACHED = 17  # such a number (foreign or premium rate) that was called or texted: known from who called
     LABELLED = 18  # something was found out about an earlier event that this entity was in
+    PAYER_MORE = 19  # the payer again: what another record of the payment adds. Its money is counted already
+    PAYEE_MORE = 20  # the payee again
 
 
 ENTITY_OF: Final[dict[Role, tuple[Entity, ...]]] = {
@@ -124,7 +127,14 @@ ENTITY_OF: Final[dict[Role, tuple[Entity, ...]]] = {
     Role.HEARD: (Entity.NUMBER,),
     Role.REACHED: (Entity.NUMBER,),
     Role.LABELLED: tuple(Entity),
+    Role.PAYER_MORE: (Entity.ACCOUNT,),
+    Role.PAYEE_MORE: (Entity.ACCOUNT,),
 }
+
+
+PAYERS: Final = (Role.PAYER, Role.PAYER_MORE)
+"""For what a record says of a payment rather than for the payment: a flag comes with one of the two rows, never both."""
+PAYEES: Final = (Role.PAYEE, Role.PAYEE_MORE)
 
 
 class Kind(IntEnum):

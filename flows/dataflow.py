@@ -34,6 +34,7 @@ from flows.source import Cut
 from flows.split import SUBJECT_SHARDS, Expect, Ids, Rule, Share, Split
 from flows.standing import Standing
 from flows.subject_hop import SubjectHop
+from flows.things_beside import things_asked
 from flows.ties import TIE_BYTES
 from models.shadows import Shadow
 from monitoring import metrics
@@ -43,7 +44,8 @@ NATIONAL: Final = "national"
 
 def plan_of(detectors: Iterable[type[Detector]]) -> Plan:
     """The two passes for the declared features and what these detectors need."""
-    return make_plan(CATALOGUE, [column for d in detectors for column in d.joined()])
+    chosen = tuple(detectors)
+    return make_plan(CATALOGUE, [*(column for d in chosen for column in d.joined()), *things_asked(chosen)])
 
 
 class _Hop(StatefulBatchLogic[Any, Any, bytes]):

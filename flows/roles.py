@@ -5,6 +5,7 @@ not inform (its own supplier will report its leg) gets a row to be looked at onl
 """
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -31,6 +32,7 @@ from events.codes import (
 )
 from events.frames import ABSENT_OF, FRAMES, NO_TIME
 from events.ledger import Tick
+from events.legs import ADDS_OF, SAID
 from features.rows import (
     ACCOUNT_KIND_BASE,
     CASH_LIKE_MCC,
@@ -118,6 +120,15 @@ _WHY_FLAGS: Final = _flags_of(
     (_codes(WATCH_WHYS, "stolen_handset"), Flag.WATCHED_HANDSET),
     (_codes(WATCH_WHYS, "mule_marker"), Flag.WATCHED_MULE),
 )
+_WORD_FLAGS: Final[dict[str, int]] = {
+    "new_payee": Flag.NEW_PAYEE,
+    "cop": Flag.COP_BAD,
+    "cop_overridden": Flag.COP_OVERRIDDEN,
+    "reference_kind": Flag.QUIET_REFERENCE,
+    "channel": Flag.REMOTE | Flag.BY_TELEPHONE,
+    "auth": Flag.WEAK_AUTH,
+}
+"""The flags that say what a column of `events.legs.SAID` said."""
 _FOR_CASH: Final = _codes(CHANNELS, "voucher", "cash")
 _MO: Final = code_of(DIRECTIONS, "mo")
 _START: Final = code_of(PHASES, "start")
@@ -240,10 +251,11 @@ def _payments(m: _Maker) -> None:
     flags = _payment_flags(f)
     everything = np.ones(f.height, dtype=bool)
     takes = {who: f[f"take_{who}"] == 1 for who in ("payer", "payee")}
+    told = _Told(takes, _adding(f, takes, flags))
     for side, (who, whom, role) in enumerate(
         (("payer", "payee", Role.PAYER), ("payee", "payer", Role.PAYEE))
     ):
-        _party(m, flags, takes, side, who, whom, role)
+        _party(m, flags, told, side, who, whom, role)
     for entity, role, name in (
         (Entity.CARD, Role.CARD, "card"),
         (Entity.TERMINAL, Role.TERMINAL, "terminal"),
@@ -259,7 +271,40 @@ def _payments(m: _Maker) -> None:
             m.half(rows, where, "third_lo", "payee_account")
             m.copy(rows, where, home="payer_force", age="payer_age_band")
             _known_of_owner(rows)
-            rows["sends"] = takes["payer"][where] & f.present("payer_account")[where]
+            rows["sends"] = told.of("payer")[where] & f.present("payer_account")[where]
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """Which records are told to which party: as a payment, or as what another record of it adds."""
+
+    takes: dict[str, Mask]
+    adds: dict[str, Mask]
+
+    def of(self, who: str) -> Mask:
+        """Records of which this party has a row of its own, one way or the other."""
+        return self.takes[who] | self.adds[who]
+
+
+def _adding(f: _Frame, takes: dict[str, Mask], flags: Flags) -> dict[str, Mask]:
+    """Records that tell either party more of a payment it has been told of: a flag, or something about itself."""
+    if "adds" not in f:
+        return {who: np.zeros(f.height, dtype=bool) for who in takes}
+    more = _added_flags(f, flags) != 0
+    notice = f["status"] > _ACCEPTED
+    return {
+        who: ~took & ~notice & (more | ((f["adds"] & ADDS_OF[who]) != 0)) & f.present(f"{who}_account")
+        for who, took in takes.items()
+    }
+
+
+def _added_flags(f: _Frame, flags: Flags) -> Flags:
+    """What is true of a payment and no earlier record of it said."""
+    added = np.zeros(f.height, dtype=np.int64)
+    for place, name in enumerate(SAID):
+        said = (f["adds"] & (1 << place)) != 0
+        added |= np.where(said, flags & _WORD_FLAGS[name], 0)
+    return added
 
 
 def _payment_flags(f: _Frame) -> Flags:
@@ -290,7 +335,7 @@ def _payment_flags(f: _Frame) -> Flags:
 
 def _payment_things(m: _Maker, rows: Rows, where: Mask) -> None:
     """With what and where a payment was made."""
-    m.half(rows, where, "device_lo", "device")
+    m.token(rows, where, "device", "device")
     m.half(rows, where, "sim_lo", "card")
     _shop(m, rows, where)
 
@@ -307,7 +352,7 @@ def _shop(m: _Maker, rows: Rows, where: Mask) -> None:
 def _party(
     m: _Maker,
     flags: Flags,
-    takes: dict[str, Mask],
+    told: _Told,
     side: int,
     who: str,
     whom: str,
@@ -315,8 +360,8 @@ def _party(
 ) -> None:
     f = m.f
 
-    def make(suffix: str) -> None:
-        made = m.rows(takes[who], Entity.ACCOUNT, role, f"{who}_account", suffix)
+    def make(suffix: str, which: Mask, part: Role, of_it: Flags) -> None:
+        made = m.rows(which, Entity.ACCOUNT, part, f"{who}_account", suffix)
         if made is None:
             return
         rows, where = made
@@ -324,7 +369,7 @@ def _party(
         other = f"{whom}_account{suffix}"
         m.token(rows, where, "other", other if f.token(other) else f"{whom}_account")
         m.token(rows, where, "phone", f"{who}_phone")
-        _payment_columns(m, rows, where, flags)
+        _payment_columns(m, rows, where, of_it)
         m.copy(rows, where, balance=f"{who}_balance_minor", home=f"{who}_force", age=f"{who}_age_band")
         m.date(rows, where, f"{who}_opened")
         _known_of_owner(rows)
@@ -333,11 +378,11 @@ def _party(
             m.half(rows, where, "third_lo", "beneficiary")
         else:
             _shop(m, rows, where)
-        rows["sends"] = takes[whom][where] & f.present(f"{whom}_account{suffix}")[where]
+        rows["sends"] = told.of(whom)[where] & f.present(f"{whom}_account{suffix}")[where]
 
     def look(suffix: str) -> None:
         # not told of this payment a second time, but the other party still needs to know who it is
-        looked_at = ~takes[who] & takes[whom] & f.present(f"{whom}_account{suffix}")
+        looked_at = ~told.of(who) & told.of(whom) & f.present(f"{whom}_account{suffix}")
         made = m.rows(looked_at, Entity.ACCOUNT, Role.PEEK, f"{who}_account", suffix)
         if made is not None:
             rows, where = made
@@ -345,8 +390,15 @@ def _party(
             m.token(rows, where, "other", f"{whom}_account{suffix}")
             rows["side"], rows["sends"] = side, 1
 
-    m.both(make, f"{who}_account")
-    m.both(look, f"{who}_account")
+    own = f"{who}_account"
+    m.both(lambda suffix: make(suffix, told.takes[who], role, flags), own)
+    if told.adds[who].any():
+        more = _added_flags(f, flags) | int(Flag.FINAL)
+        m.both(lambda suffix: make(suffix, told.adds[who], _MORE[role], more), own)
+    m.both(look, own)
+
+
+_MORE: Final = {Role.PAYER: Role.PAYER_MORE, Role.PAYEE: Role.PAYEE_MORE}
 
 
 def _payment_columns(m: _Maker, rows: Rows, where: Mask, flags: Flags) -> None:
@@ -389,7 +441,7 @@ def _accounts(m: _Maker) -> None:
         _nothing_measured(rows)
         rows["kind"] = f["kind"][where] + ACCOUNT_KIND_BASE
         rows["status"], rows["flags"] = _ACCEPTED, flags[where]
-        m.half(rows, where, "device_lo", "device")
+        m.token(rows, where, "device", "device")
         m.half(rows, where, "third_lo", "ip_prefix")
 
     def make(suffix: str) -> None:
@@ -435,8 +487,8 @@ def _telecoms(m: _Maker) -> None:
             rows, where = made
             shared.put(m, rows, where)
             m.token(rows, where, "other", "number")
-            for place, thing in (("device_lo", "imei"), ("sim_lo", "imsi")):
-                m.half(rows, where, place, thing)
+            m.token(rows, where, "device", "imei")
+            m.half(rows, where, "sim_lo", "imsi")
             m.token(rows, where, "place", "cell")
             m.half(rows, where, "third_lo", "other")
             m.date(rows, where, "sim_activated")
@@ -557,8 +609,8 @@ def _number(m: _Maker, shared: _Shared, roles: npt.NDArray[np.uint8], known: Mas
         rows["flags"] |= _AGE_FLAGS[rows["age"]]
         if "prepaid" in f:
             rows["flags"] |= np.where(f["prepaid"][where] == _YES, Flag.PREPAID, 0)
-        for place, thing in (("device_lo", "imei"), ("sim_lo", "imsi")):
-            m.half(rows, where, place, thing)
+        m.token(rows, where, "device", "imei")
+        m.half(rows, where, "sim_lo", "imsi")
         m.token(rows, where, "place", "cell")
         m.half(rows, where, "third_lo", "network")
         if f.token("paid_by"):

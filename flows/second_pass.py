@@ -1,6 +1,7 @@
 """The second pass: each party again, now knowing the other half; here detectors gate and score."""
 
 import json
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
@@ -25,6 +26,7 @@ from flows.gates import Gate
 from flows.noting import Crossed, Note, Noter, Usual, crossing
 from flows.split import SUBJECT_SHARDS, Expect, Rule
 from flows.standing import Moment, Standing, kind_of
+from flows.things_beside import thing_beside, things_asked
 from models.examples import Example
 from models.shadows import Shadow
 
@@ -185,6 +187,12 @@ class SecondPass:
             )
             for e, p in plan.subjects.items()
         }
+        self.users = {
+            entity: plan.subjects[entity].columns.index(column)
+            for entity, column in things_asked(detectors)
+            if column in plan.subjects[entity].columns
+        }
+        """Where a joined row says how many use its device or handset."""
         self.had = -1
         self.links_not_kept = 0
         self._open: dict[int, list[Halves]] = {}
@@ -418,7 +426,8 @@ class SecondPass:
             fire = None
             if score >= scorer.threshold:
                 usual = joined.usual.of(place)
-                related = (*linked, *self._other(entity, row))
+                users = float(joined.values[place][self.users[entity]]) if entity in self.users else math.nan
+                related = (*linked, *self._other(entity, row), *thing_beside(entity, row, users))
                 fire = scorer.fire_at(row, joined.values[place], usual, score, subject, related)
             keep = numbers or [(int(row["own_hi"]), int(row["own_lo"]))]
             seq, ts, name = int(row["seq"]), int(row["ts"]), scorer.detector.id

@@ -35,6 +35,7 @@ _PART: Final = "one"
 _MICRO: Final = 1e6
 _REPEATED: Final = "repeated."
 _DROPPED: Final = "dropped."
+_ADDED: Final = "second_records"
 
 
 class Tally(msgspec.Struct):
@@ -234,7 +235,9 @@ class LettersPart(_Part):
             metrics.REFUSED.labels(stream=stream, reason=reason).inc(number)
         for name, number in cut.counts.items():
             self.tally.counts[name] = self.tally.counts.get(name, 0) + number
-            if name.startswith(_REPEATED):
+            if name == _ADDED:
+                metrics.ADDED.inc(number)
+            elif name.startswith(_REPEATED):
                 metrics.REPEATS.labels(stream=name.removeprefix(_REPEATED)).inc(number)
             elif name.startswith(_DROPPED):
                 metrics.DROPPED.labels(reason=name.removeprefix(_DROPPED)).inc(number)

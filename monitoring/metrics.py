@@ -93,6 +93,9 @@ DROPPED: Final = _counter(
 REPEATS: Final = _counter(
     "repeated_events", "Records dropped because their source sent them before", "stream"
 )
+ADDED: Final = _counter(
+    "second_records", "Records of a payment told already that add what only their supplier knows"
+)
 LATE: Final = _counter(
     "late_events",
     "Events, as one entity in them sees them, too late for a window of a step",

@@ -171,8 +171,8 @@ def _sims(
 
 
 def back_to_back(rng: np.random.Generator, start: int, end: int, minutes: float) -> tuple[Ints, Ints]:
-    """One call after another from `start` to `end`: when each begins, and its seconds."""
-    most = int((end - start) / (minutes * MINUTE) * 3) + 4
+    """One call after another from `start` to `end`: when each begins, and its seconds. None when the end comes first."""
+    most = max(0, int((end - start) / (minutes * MINUTE) * 3) + 4)
     lengths = np.clip(lognormal(rng, minutes * 60, 0.6, most), 60, 4 * 3600).astype(np.int64)
     gaps = rng.integers(5, 90, most)
     starts = start + (np.cumsum(lengths + gaps) - lengths) * 1_000_000

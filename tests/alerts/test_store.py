@@ -282,6 +282,15 @@ def test_alerts_that_share_someone_are_one_case_with_the_older_key(store: AlertS
     assert store.alert(later.alert_id).case_key == one.case_key
 
 
+def test_one_device_in_hand_ties_two_accounts(store: AlertStore, fire: Any) -> None:
+    shared, episodes = Subject("device", f"{7:032x}"), Episodes()
+    alerts = [episodes.fire(fire(n, who=n, related=(shared,))) for n in (1, 2)]
+    store.write([alert for alert in alerts if alert], 1)
+    first, second = (store.alert(alert.alert_id).case_key for alert in alerts if alert)
+    assert first == second
+    assert any(f"shares {shared.name}" in str(row[5]) for row in contents(store)["case_members"])
+
+
 def test_one_acquaintance_ties_nobody_and_two_do(store: AlertStore, fire: Any) -> None:
     buyers = [Subject("number", f"{n:032x}") for n in range(900, 904)]
     episodes = Episodes()

@@ -144,3 +144,36 @@ def test_rejected_payments_are_no_money(book: Book, tell: Any) -> None:
     book.through(timedelta(minutes=8), status="rejected")
 
     assert _about(tell(book.events)) == []
+
+
+def _two_mules(book: Book, device: str) -> list[str]:
+    """Two mules whom different people pay, and whose money is sent on from one device."""
+    mules = ["00-00-11 00000021", "00-00-11 00000022"]
+    for m, mule in enumerate(mules):
+        for k in range(4):
+            at = timedelta(hours=2 * k, minutes=7 * m)
+            book.pay(
+                at, f"00-00-2{m} 0000009{k}", mule, 900.0 + 50 * k, payee_opened="2026-02-10", new_payee=True
+            )
+            out = at + timedelta(minutes=9)
+            book.pay(out, mule, f"00-00-4{m} 0000009{k}", 890.0 + 50 * k, new_payee=True, device_id=device)
+    return mules
+
+
+def test_two_mules_on_one_device_are_one_case(book: Book, tell: Any) -> None:
+    mules = _two_mules(book, "a-mules-phone")
+    alerts = _about(tell(book.events), *mules)
+    assert len(alerts) == 2
+    assert len({alert.case_key for alert in alerts}) == 1
+
+
+def test_a_branchs_tablet_ties_nobody(book: Book, tell: Any) -> None:
+    for k in range(12):
+        book.pay(
+            timedelta(minutes=-k - 1), f"00-00-60 0000{k:04d}", "00-00-61 00000001", 30.0, device_id="tablet"
+        )
+    mules = _two_mules(book, "tablet")
+    alerts = _about(tell(book.events), *mules)
+    assert len(alerts) == 2
+    assert len({alert.case_key for alert in alerts}) == 2
+    assert not any(subject.kind == "device" for alert in alerts for subject in alert.subjects)

@@ -119,6 +119,7 @@ class PlainLegs:
 
         class Taken:
             unmatched_status = 0
+            added = 0
 
         result = Taken()
         result.frame = frame.with_columns(take_payer=pl.Series(taken, dtype=pl.UInt8))  # type: ignore[attr-defined]

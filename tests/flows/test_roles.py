@@ -7,20 +7,24 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from detectors.discovery import all_detectors
 from events.bases import Bases
-from events.codes import DIRECTIONS, INGRESSES, NUMBER_CLASSES, TOKEN_KINDS, WATCH_WHATS, code_of
+from events.codes import COP_RESULTS, DIRECTIONS, INGRESSES, NUMBER_CLASSES, TOKEN_KINDS, WATCH_WHATS, code_of
 from events.door import Door, Source
 from events.ledger import Tick
+from events.legs import ADDS_OF
 from events.readers import Input
 from events.sequencer import Sequencer
 from events.tokens import Key, KeyRing
+from features.declared import CATALOGUE
 from features.plan import Reach
-from features.rows import SUBJECTS, Entity, Flag, Role
+from features.rows import SUBJECTS, Entity, Flag, Role, joined
+from features.twin import history
 from flows.dataflow import plan_of
 from flows.first_pass import FirstPass
 from flows.roles import role_rows
@@ -29,6 +33,7 @@ from flows.split import Splitter
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 OLD, NEW = Key("k0", bytes(range(32))), Key("k1", bytes(range(32, 64)))
+COP_BAD = {code_of(COP_RESULTS, "close_match"), code_of(COP_RESULTS, "no_match")}
 FORCES = {"E23000001": 1, "E23000002": 2}
 EVERYTHING = frozenset(Entity)
 ACCOUNTS = [f"00-00-01 {n:08d}" for n in range(4)]
@@ -48,7 +53,8 @@ PAYMENT = st.tuples(
     st.sampled_from(["own", "both"]),
     _some(
         payer_account=ACCOUNTS, payee_account=ACCOUNTS, card=["c1", "c2"], terminal=["t1"], merchant=["m1", "m2"],
-        device_id=["d1", "d2"], payer_phone=NUMBERS,
+        device_id=["d1", "d2"], payer_phone=NUMBERS, new_payee=[True, False], cop=["match", "no_match"],
+        payee_opened=["2026-01-01"],
     ),
     st.sampled_from(["p1", "p2", "p3"]),
 ).map(lambda x: ("payments", x[0], {"rail": "fps", "amount_minor": 500, "payment_id": x[2]} | x[1]))  # fmt: skip
@@ -148,22 +154,33 @@ class _Slow:
         sends = sends and self.has(f"{other}_prev")
         self.add(entity, role, side, f"{own}_prev", f"{other}_prev" if known else other, sends, shadow=True)
 
+    def told(self, who: str) -> Role | None:
+        """The part in which a party gets a row of its own: of the payment, or of what this record adds to it."""
+        payer = who == "payer"
+        if not self.has(f"{who}_account"):
+            return None
+        if self.row.get(f"take_{who}", 0):
+            return Role.PAYER if payer else Role.PAYEE
+        adds = self.row.get("adds", 0)
+        new = adds & 1 and self.row.get("new_payee", 0) == 2
+        misnamed = adds & 2 and self.row.get("cop", 0) in COP_BAD
+        if new or misnamed or adds & ADDS_OF[who]:
+            return Role.PAYER_MORE if payer else Role.PAYEE_MORE
+        return None
+
     def payments(self) -> None:
-        row = self.row
-        for side, (who, whom, role) in enumerate(
-            (("payer", "payee", Role.PAYER), ("payee", "payer", Role.PAYEE))
-        ):
+        for side, (who, whom) in enumerate((("payer", "payee"), ("payee", "payer"))):
             own, other = f"{who}_account", f"{whom}_account"
-            other_told = bool(row.get(f"take_{whom}", 0)) and self.has(other)
-            if row.get(f"take_{who}", 0):
-                self.under_both(Entity.ACCOUNT, role, side, own, other, other_told)
+            part, other_told = self.told(who), self.told(whom) is not None
+            if part is not None:
+                self.under_both(Entity.ACCOUNT, part, side, own, other, other_told)
             elif other_told:
                 self.add(Entity.ACCOUNT, Role.PEEK, side, own, other, True)
                 if self.has(f"{other}_prev"):
                     self.add(
                         Entity.ACCOUNT, Role.PEEK, side, f"{own}_prev", f"{other}_prev", True, shadow=True
                     )
-        payer_told = bool(row.get("take_payer", 0)) and self.has("payer_account")
+        payer_told = self.told("payer") is not None
         for entity, role, name in (
             (Entity.CARD, Role.CARD, "card"),
             (Entity.TERMINAL, Role.TERMINAL, "terminal"),
@@ -307,6 +324,70 @@ def test_what_is_not_said_is_absent_and_not_zero(tmp_path: Path) -> None:
     (row,) = role_rows(tick, EVERYTHING)[Entity.ACCOUNT]
     assert row["value"] == 5.0
     assert all(math.isnan(row[name]) for name in ("balance", "born", "lat", "lon"))
+
+
+_PAYERS_BANK = {
+    "rail": "fps", "payment_id": "p1", "payer_account": ACCOUNTS[0], "payee_account": ACCOUNTS[1], "amount_minor": 500,
+    "new_payee": True, "cop": "no_match", "cop_overridden": True, "device_id": "d1", "payer_age_band": "65-79",
+    "channel": "mobile_app",
+}  # fmt: skip
+_PAYEES_BANK = {
+    "rail": "fps", "payment_id": "p1", "payer_account": ACCOUNTS[0], "payee_account": ACCOUNTS[1], "amount_minor": 500,
+    "payee_opened": "2026-02-20", "payee_age_band": "18-20",
+}  # fmt: skip
+_KNOWN = (
+    "received_count_7d", "received_7d", "first_payments_7d", "from_new_7d", "misnamed_7d", "senders_7d", "holder_age",
+    "account_age", "sent_24h", "new_payees_24h", "to_new_payees_24h", "misnamed_24h", "overrode_24h", "payee_age",
+)  # fmt: skip
+
+
+def _told(
+    records: list[dict[str, Any]], folder: Path
+) -> tuple[list[list[Role]], dict[int, dict[str, float]]]:
+    """The parts that accounts play in each record, and what is known of payer and payee in the end."""
+    for old in folder.glob("*"):
+        old.unlink()
+    ticks = _ticks([("payments", "own", record) for record in records], folder, KeyRing(NEW), tick_rows=1)
+    made = [role_rows(tick, EVERYTHING) for tick in ticks]
+    rows = joined([each[Entity.ACCOUNT] for each in made if Entity.ACCOUNT in each])
+    rows = rows[np.argsort(rows["seq"] * 2 + rows["side"], kind="stable")]
+    parts = [[Role(r["role"]) for r in rows[rows["seq"] == seq]] for seq in sorted(set(rows["seq"].tolist()))]
+    known = history(CATALOGUE, Entity.ACCOUNT, rows)
+    real = np.flatnonzero(rows["role"] != Role.PEEK)
+    last = {side: real[rows["side"][real] == side][-1] for side in (0, 1)}
+    return parts, {side: {name: known[name][int(at)] for name in _KNOWN} for side, at in last.items()}
+
+
+def test_what_only_one_of_two_banks_says_is_known_in_either_order_and_nothing_counts_twice(
+    tmp_path: Path,
+) -> None:
+    first, payers_first = _told([_PAYERS_BANK, _PAYEES_BANK], tmp_path)
+    second, payees_first = _told([_PAYEES_BANK, _PAYERS_BANK], tmp_path)
+    assert first == [[Role.PAYER, Role.PAYEE], [Role.PEEK, Role.PAYEE_MORE]]
+    assert second == [[Role.PAYER, Role.PAYEE], [Role.PAYER_MORE, Role.PAYEE_MORE]]
+    payee = payees_first[1]
+    assert payee["received_count_7d"] == payee["first_payments_7d"] == payee["misnamed_7d"] == 1
+    assert payee["received_7d"] == payee["from_new_7d"] == 500
+    assert payee["holder_age"] == payers_first[1]["holder_age"] > 0
+    assert payee["account_age"] == pytest.approx(payers_first[1]["account_age"])
+    payer = payees_first[0]
+    assert payer["new_payees_24h"] == payer["misnamed_24h"] == payer["overrode_24h"] == 1
+    assert payer["sent_24h"] == payer["to_new_payees_24h"] == 500
+    assert payer["payee_age"] == pytest.approx(0.0, abs=1e-4)
+    counted = [name for name in _KNOWN if name not in ("account_age", "payee_age")]
+    for side in (0, 1):
+        assert {n: str(payers_first[side][n]) for n in counted} == {
+            n: str(payees_first[side][n]) for n in counted
+        }
+
+
+def test_a_third_record_and_one_that_says_the_same_add_nothing(tmp_path: Path) -> None:
+    again = _PAYERS_BANK | {"status": "accepted", "new_payee": False}
+    parts, known = _told(
+        [_PAYERS_BANK | {"status": "initiated"}, _PAYEES_BANK, again, _PAYEES_BANK], tmp_path
+    )
+    assert len(parts) == 2
+    assert known[1]["first_payments_7d"] == 1
 
 
 def _row_of(tmp_path: Path, record: tuple[str, str, dict[str, Any]], entity: Entity, side: int = 0) -> Any:
