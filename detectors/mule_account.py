@@ -103,6 +103,7 @@ class MuleAccount(Detector):
         "A treasurer or organiser who collects from a group and pays one bill.",
         "A marketplace seller or gig worker who moves takings to savings or cash at once.",
         "Someone moving house: a deposit in, several new payees out.",
+        "Someone who sells a car or a phone to a stranger and buys another from a stranger the next day.",
         "A young person with a first account whom friends pay for the first time, some with the nickname as its name.",
     )
     runbook = (
@@ -125,6 +126,12 @@ class MuleAccount(Detector):
                 _second_row(),
                 alerts_about=_ROWS,
             ),
+            Story(
+                "an old account in everyday use lets a stranger's money lie until the next day",
+                _everyday(),
+                alerts_about=("account:00-00-14 00000001",),
+            ),
+            Story("an old car is sold to a stranger and the sum put by", _car_sold()),
             Story("a treasurer collects for a trip and pays the coach a week later", _treasurer()),
             Story("salary in, rent out the same day", _salary()),
         )
@@ -183,6 +190,38 @@ def _second_row() -> list[tuple[str, dict[str, Any]]]:
     gone = _START + timedelta(hours=23)
     events.append(_payment(90, gone, slow, "00-00-43 00000001", 1_850.0, **new))
     return events
+
+
+def _everyday() -> list[tuple[str, dict[str, Any]]]:
+    """Told by two banks: the payee's says first how old the account is, the payer's a little later that it is new."""
+    mule, events = "00-00-14 00000001", []
+    old = {"payee_opened": "2016-03-01", "payee_age_band": "18-20"}
+    for week in range(3):
+        paid = _START - timedelta(days=3 + 7 * week)
+        events.append(_payment(10 + week, paid, "00-00-54 00000001", mule, 400.0, rail="bacs", **old))
+        events.append(_payment(20 + week, paid + timedelta(hours=5), mule, "00-00-55 00000001", 60.0))
+    events.append(
+        _payment(30, _START, "00-00-24 00000001", mule, 850.0, payment_id="s1", source="payees", **old)
+    )
+    seen = _START + timedelta(seconds=4)
+    events.append(
+        _payment(31, seen, "00-00-24 00000001", mule, 850.0, payment_id="s1", source="payers", new_payee=True)
+    )
+    gone = _START + timedelta(hours=20)
+    events.append(_payment(32, gone, mule, "00-00-44 00000001", 820.0, new_payee=True, cop="no_match"))
+    return events
+
+
+def _car_sold() -> list[tuple[str, dict[str, Any]]]:
+    seller, new = "00-00-14 00000002", {"new_payee": True, "payee_opened": "2009-06-01"}
+    events = [_payment(1, _START, "00-00-24 00000002", seller, 2_400.0, **new)]
+    events.append(
+        _payment(2, _START + timedelta(hours=3), seller, "00-00-44 00000002", 2_000.0, new_payee=False)
+    )
+    return [
+        *events,
+        _payment(3, _START + timedelta(days=1), seller, "00-00-44 00000003", 35.0, new_payee=True),
+    ]
 
 
 def _treasurer() -> list[tuple[str, dict[str, Any]]]:
