@@ -110,7 +110,7 @@ def test_a_version_that_a_lineage_was_at_is_made_again_from_its_lessons(ran: Ran
 
 def test_what_is_gone_is_said_and_is_no_difference(ran: Ran) -> None:
     alert = ran.of("mule_account")
-    unknown = msgspec.structs.replace(alert, model_version="mule_account-3.0+7.0badf00d")
+    unknown = msgspec.structs.replace(alert, model_version=f"mule_account-{MuleAccount.version}.0+7.0badf00d")
     assert from_frozen(unknown, ran.data, None).outcome == "gone"
     older = msgspec.structs.replace(alert, detector_version="1")
     assert f"at version {MuleAccount.version} here" in from_frozen(older, ran.data, None).why
@@ -152,9 +152,9 @@ def test_weights_that_do_not_make_their_name_are_not_believed(tmp_path: Path) ->
     from flows.rescoring import model_of
 
     weights = msgspec.to_builtins(MuleAccount.scorecard().version) | {
-        "version": "mule_account-3.0+1.00000000"
+        "version": f"mule_account-{MuleAccount.version}.0+1.00000000"
     }
     (tmp_path / "control").mkdir()
     (tmp_path / "control" / "decisions.ndjson").write_text(json.dumps({"body": {"weights": weights}}) + "\n")
     with pytest.raises(ModelError, match="are not those it had"):
-        model_of(MuleAccount, "mule_account-3.0+1.00000000", tmp_path, None)
+        model_of(MuleAccount, f"mule_account-{MuleAccount.version}.0+1.00000000", tmp_path, None)
