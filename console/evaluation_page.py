@@ -30,6 +30,7 @@ def say_result(result: Result) -> None:
             f"Left out: {all_.outside_days} crimes outside the world's days, {all_.nameless} in which nobody is named."
         )
     _typologies(result)
+    _first_adverts(result)
     _detectors(result)
     _prevalence(result)
     _capacity(result)
@@ -66,6 +67,25 @@ def _typologies(result: Result) -> None:
             for row in result.typologies
         ),
     )  # fmt: skip
+
+
+def _first_adverts(result: Result) -> None:
+    rows = [row for row in result.typologies if row.lead.flare_within_24h.of]
+    if rows:
+        _section(
+            "Lines that first advertised in these days, by when they were found",
+            ("typology", "lines", "within 24 h of the first advert", "lines", "within 48 h of the first advert"),
+            (
+                (
+                    _named(row),
+                    row.lead.flare_within_24h.of,
+                    share(row.lead.flare_within_24h),
+                    row.lead.flare_within_48h.of,
+                    share(row.lead.flare_within_48h),
+                )
+                for row in rows
+            ),
+        )
 
 
 def _named(row: OfTypology) -> Text:

@@ -249,7 +249,23 @@ def test_lead_time_from_the_start_and_from_the_first_flare(result: Result) -> No
     assert (lead.hours.lower_quartile, lead.hours.upper_quartile) == (15.0, 21.0)
     assert lead.from_flare.median == 9.0  # 6 and 12 hours
     assert lead.within_24h == share_of(2, 2)
+    assert lead.flare_within_24h == lead.flare_within_48h == share_of(2, 2)
     assert (lead.standing, lead.standing_found) == (1, 0)
+
+
+def test_found_soon_after_the_first_advert_is_of_lines_that_first_advertised_in_these_days() -> None:
+    lines = [
+        truth_line("line", "late.1", "external_line", -9, numbers=[number(1)], note=flares(4.0)),
+        truth_line("line", "long.1", "external_line", -9, numbers=[number(2)], note=flares(-3.0)),
+        truth_line("line", "last.1", "external_line", 1, numbers=[number(3)], note=flares(9.5)),
+        truth_line("line", "slow.1", "external_line", 1, numbers=[number(4)], note=flares(3.0)),
+        truth_line("line", "mute.1", "external_line", 1, numbers=[number(5)], note={"flares": False}),
+    ]
+    alerts = [raised("a1", "deal_line", number(1), 5.5), raised("a2", "deal_line", number(4), 4.75)]
+    found = evaluate(read_truth(lines, KEYS, WORLD), alerts, WORLD)
+    lead = found.typologies[0].lead
+    assert lead.flare_within_24h == share_of(0, 2)
+    assert lead.flare_within_48h == share_of(2, 2)
 
 
 def test_each_detector_has_its_precision_recall_and_budget(result: Result) -> None:
