@@ -74,7 +74,13 @@ def _first_adverts(result: Result) -> None:
     if rows:
         _section(
             "Lines that first advertised in these days, by when they were found",
-            ("typology", "lines", "within 24 h of the first advert", "lines", "within 48 h of the first advert"),
+            (
+                "typology",
+                "lines",
+                "within 24 h of the first advert",
+                "lines",
+                "within 48 h of the first advert",
+            ),
             (
                 (
                     _named(row),

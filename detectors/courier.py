@@ -24,7 +24,7 @@ class Courier(Detector):
 
     id = "courier"
     title = "Sent about by a line, away from home for nights"
-    version = 2
+    version = 3
     status = "experimental"
     threat = "county_lines"
     typology = "courier"
@@ -32,17 +32,23 @@ class Courier(Detector):
     subject = Entity.NUMBER
     four_p = "protect"
     claim = "exploited"
-    gate = (pl.col("line_runs_7d") >= 5) & (pl.col("its_contacters") >= 8) & (pl.col("its_rung") <= 0.35)
+    gate = (
+        (pl.col("line_runs_7d") >= 3)
+        & (pl.col("its_contacters") >= 8)
+        & (pl.col("its_contacts_each") >= 2.5)
+        & (pl.col("its_rung") <= 0.35)
+    )
     signals = (
         Signal("line_runs_7d", 3, 25, 2.6, log=True),  # dispatched again and again
         Signal("its_contacters", 8, 25, 1.2, log=True),  # by a number with many customers (T4)
-        Signal("its_contacts_each", 2, 4.5, 1.2, log=True),  # who come back
+        # who come back day after day: those of a takeaway or a taxi office order once or twice a week
+        Signal("its_contacts_each", 2.5, 4.5, 2.4, log=True),
         Signal("its_rung", 0.6, 0.15, 1.2),  # and whom it does not ring
         Signal("journeys_14d", 0, 2, 1.2),  # T8
         Signal("nights_away_7d", 0, 3, 1.4),  # T8: stays of 1 to 6 nights
         Signal("away_km", 5, 40, 1.0, log=True),  # T8
     )
-    intercept = -5.8
+    intercept = -7.0
     threshold = 0.5
     bands = (0.6, 0.8, 0.93)
     budget = 0.3

@@ -33,7 +33,7 @@ class LineAndMoney(CrossDetector):
 
     id = "line_and_money"
     title = "People who ring a line-like number pay the same account"
-    version = 1
+    version = 2
     status = "experimental"
     threat = "county_lines"
     typology = "line_and_money"
@@ -84,15 +84,20 @@ class LineAndMoney(CrossDetector):
         Signal("telecoms.other.answer_share_7d", 0.02, 0.12, 0.6),
         Signal("telecoms.other.call_length_7d", 90, 40, 0.7),
         Signal("telecoms.other.evening_share_7d", 0.2, 0.5, 0.3),
+        # customers come back day after day, and ring; members and guests are told once, and text back or order once
+        Signal("telecoms.other.contacts_each_7d", 1.5, 4.5, 1.6, log=True),
+        Signal("telecoms.other.rung_for_caller_7d", 0.6, 0.1, 1.0),
+        Signal("telecoms.other.data_7d", 20_000_000, 1_000_000, 1.0, log=True),
         Signal("telecoms.other.prepaid", 0, 1, 0.4),
         Signal("telecoms.other.sim_age", 120, 30, 0.4),
         Signal("telecoms.other.service_share_7d", 0.15, 0.02, 0.3),
         Signal("payment.other.street_share_7d", 0.5, 0.9, 0.8),
         Signal("payment.other.senders_7d", 4, 15, 0.6, log=True),
+        Signal("payment.other.street_range_7d", 1.2, 4, 0.8, log=True),  # a club has one price
         Signal("payment.other.passed_on_share_7d", 0.1, 0.6, 0.5),
         Signal("payment.other.account_age", 730, 60, 0.3),
     )
-    intercept = -6.2
+    intercept = -9.4
     threshold = 0.5
     bands = (0.6, 0.8, 0.93)
     budget = 0.2

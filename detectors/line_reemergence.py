@@ -27,7 +27,7 @@ class LineReemergence(NetworkDetector):
 
     id = "line_reemergence"
     title = "A new number reaching the customers of an older line"
-    version = 2
+    version = 3
     status = "experimental"
     threat = "county_lines"
     typology = "line_reemergence"
@@ -36,35 +36,43 @@ class LineReemergence(NetworkDetector):
     four_p = "pursue"
     claim = "line"
     edge = (pl.col("row.kind") == int(Kind.WATCH)) | (
-        _SPOKEN & ((pl.col("texted_1h") >= 8) | (pl.col("bursts_7d") >= 1) | (pl.col("contacters_24h") >= 10))
+        _SPOKEN
+        & (
+            (pl.col("texted_1h") >= 5)
+            | (pl.col("bursts_7d") >= 1)
+            | (pl.col("contacters_24h") >= 8)
+            # a new SIM is looked at sooner: what it begins with is what tells whose list it has
+            | ((pl.col("sim_age") <= 45) & ((pl.col("texted_1h") >= 3) | (pl.col("contacters_24h") >= 5)))
+        )
     )
     carries = (
         "texted_1h", "bursts_24h", "bursts_7d", "answer_share_7d", "contacts_each_7d", "contacters_7d", "call_length_7d",
         "data_7d", "sim_age", "home_force", "contacts_force", "seen_force",
     )  # fmt: skip
     network = (ContactSketches(related_from=0.4),)
-    gate = (  # which of two older lines it is must be plain, or nothing is said
-        (pl.col("contacts.shared") >= 9)
+    gate = (  # which of two older lines it is must be plain, and the older one gone, or nothing is said
+        (pl.col("contacts.shared") >= 4)
         & (pl.col("contacts.overlap") >= 0.4)  # T12
         & (pl.col("contacts.of_mine") >= 0.35)
-        & (pl.col("contacts.ahead") >= 0.1)
+        & (pl.col("contacts.lead") >= 3)
+        & (pl.col("contacts.timing") >= 0.5)
     )
-    signals = (
-        # T12: what two lines of one small town share by chance is less
-        Signal("contacts.overlap", 0.55, 0.85, 2.6),
-        Signal("contacts.of_mine", 0.4, 0.8, 2.6),  # most of whom it is in contact with
-        Signal("contacts.ahead", 0.1, 0.4, 1.0),  # and with no other line's customers
-        Signal("contacts.shared", 8, 20, 2.0, log=True),  # T12: 15 and more
-        # T13: the older one was still there two days ago at most, if at all
-        Signal("contacts.after", -72, -12, 1.4),
-        Signal("contacts.retired", 0, 1, 0.8),
+    signals = (  # what is a logarithm of a likelihood ratio counts a half: no two of them are quite independent
+        Signal("contacts.evidence", 0, 12, 6.0),  # T12, against what lines of one town share by chance
+        Signal("contacts.timing", -2, 6, 4.0),  # T13: the older one fell silent just then
+        Signal("contacts.handset", 0, 1, 2.0),
+        Signal("contacts.places", 0, 0.6, 2.6),  # held where the older one was held
+        Signal("contacts.lead", 2, 8, 1.5),  # and no other line's customers
+        Signal("contacts.of_mine", 0.3, 0.6, 1.5),  # most of whom it is in contact with
+        Signal("contacts.shared", 4, 12, 1.0, log=True),  # T12: 15 and more
+        Signal("contacts.announced", 2, 10, 0.6, log=True),  # T13: they are told at once
         Signal("contacts.closed", 0, 1, 0.4),
-        Signal("sim_age", 120, 10, 0.8, log=True),
-        Signal("data_7d", 20_000_000, 1_000_000, 0.8, log=True),  # T5
+        Signal("sim_age", 200, 20, 1.6, log=True),  # T5
+        Signal("bursts_24h", 0.5, 2, 1.2, log=True),  # T2
         Signal("call_length_7d", 90, 40, 0.6),  # T4
-        Signal("bursts_24h", 0.5, 3, 0.6, log=True),  # T2
+        Signal("data_7d", 20_000_000, 1_000_000, 0.6, log=True),  # T5
     )
-    intercept = -8.1
+    intercept = -13.1
     threshold = 0.5
     bands = (0.6, 0.8, 0.93)
     budget = 0.1
@@ -73,6 +81,8 @@ class LineReemergence(NetworkDetector):
         "contacts.mine",
         "contacts.theirs",
         "contacts.silence",
+        "contacts.missed",
+        "contacts.after",
         "contacts.known_for",
         "contacts.came",
         "texted_1h",

@@ -24,7 +24,7 @@ class SmishingFarm(Detector):
 
     id = "smishing_farm"
     title = "A handset that texts strangers by the hundred, unanswered"
-    version = 1
+    version = 2
     status = "experimental"
     threat = "telecoms_fraud"
     typology = "smishing_farm"
@@ -42,12 +42,13 @@ class SmishingFarm(Detector):
         Signal("box_texted_share_24h", 0.8, 0.97, 1.0),  # no repeat recipients
         Signal("box_answer_share_24h", 0.03, 0.006, 1.4),  # near-zero replies
         Signal("box_burst_share_24h", 0.9, 0.5, 1.0),  # hour after hour, not one burst
-        Signal("box_sim_age", 14, 2, 1.8),  # hours to days
+        # hours to days: without this or more SIMs than one, it may as well be a takeaway that texts "on its way"
+        Signal("box_sim_age", 14, 2, 2.0),
         Signal("sims_30d", 1, 3, 1.6),  # many SIMs in one handset
         Signal("box_text_share_24h", 0.7, 0.98, 0.6),  # no calls
         Signal("box_data_24h", 20_000_000, 1_000_000, 0.6, log=True),
     )
-    intercept = -6.0
+    intercept = -6.5
     threshold = 0.5
     bands = (0.6, 0.8, 0.93)
     budget = 0.3

@@ -20,11 +20,11 @@ _START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
 
 class SubscriptionFraud(Detector):
-    """Scores a number whose SIM is at most a fortnight old, on its records of a day with half an hour abroad."""
+    """Scores a number whose SIM is at most a fortnight old, on its records of a day with a quarter of an hour abroad."""
 
     id = "subscription_fraud"
     title = "A new contract that calls abroad for hours from its first day"
-    version = 1
+    version = 2
     status = "experimental"
     threat = "telecoms_fraud"
     typology = "subscription_fraud"
@@ -32,21 +32,19 @@ class SubscriptionFraud(Detector):
     subject = Entity.NUMBER
     four_p = "protect"
     gate = (
-        (pl.col("sim_age") <= 14)
-        & (pl.col("costly_seconds_24h") >= 1_800)
-        & (pl.col("costly_calls_24h") >= 3)
+        (pl.col("sim_age") <= 14) & (pl.col("costly_seconds_24h") >= 900) & (pl.col("costly_calls_24h") >= 2)
     )
     signals = (
-        Signal("costly_seconds_24h", 1_800, 7_200, 2.0, log=True),
-        Signal("costly_calls_24h", 3, 10, 1.0, log=True),
-        Signal("sim_age", 14, 3, 1.2),
+        Signal("costly_seconds_24h", 900, 5_400, 2.0, log=True),
+        Signal("costly_calls_24h", 2, 8, 1.0, log=True),
+        Signal("sim_age", 14, 2, 1.4),
         Signal("prepaid", 1, 0, 0.8),
         Signal("costly_share_7d", 0.3, 0.9, 1.0),
-        Signal("data_24h", 1e9, 8e9, 0.8, log=True),
-        Signal("contacts_7d", 12, 2, 0.5),
+        Signal("data_24h", 1e9, 6e9, 1.0, log=True),
+        Signal("contacts_7d", 5, 0, 1.4),  # nobody here is rung or texted, and nobody here rings
         Signal("handset.sims_30d", 1, 3, 0.8),
     )
-    intercept = -4.2
+    intercept = -5.2
     threshold = 0.5
     bands = (0.6, 0.8, 0.93)
     budget = 0.3

@@ -18,6 +18,7 @@ gate on `texted_10m` or `callers_24h`, say, decides from when on a number is lin
 from bisect import bisect_left, insort
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from math import exp, isnan, log, nan
 from typing import Any, ClassVar, Final
 
 import numpy as np
@@ -37,16 +38,50 @@ SILENT_US: Final = duration("48h")
 """A line that has said nothing for this long is retired (after an announced change the old number goes silent by then)."""
 HUB: Final = 64
 """A contact of more lines than this says nothing of which line it is."""
+FEW: Final = 16
+SOON_US: Final = duration("5m")
+"""How often a number is compared whose contacts grow; while it has a few, at each new one."""
 ALIKE: Final = 0.4
 """From this overlap on a line counts as alike."""
 AGAIN_US: Final = duration("1h")
 """How often a number is compared that has no new contact; until then nothing is told of older lines."""
 CAME: Final = 0.05
 """A line is one to which at least this share of its contacts came by themselves, with a call or a text."""
+KEPT_LIST: Final = 0.4
+"""A line that comes back reaches at least this share of its old list (signal T12)."""
+BY_CHANCE: Final = 0.2
+"""What a line is taken to share by chance, at the least, with one of its town that has a list of the usual length."""
+USUAL_LIST: Final = 80.0
+"""Customers of a line: the median of what is known of lists (68 to 2,000); the longer the list, the more by chance."""
+MOST_BY_CHANCE: Final = 0.6
+HAND_OVER_US: Final = duration("48h")
+"""An announced change: the old number falls silent within so long of the new one's beginning (signal T13)."""
+LAUNCH_US: Final = duration("30m")
+"""Whom a number texts this soon after its first use, it had on a list before."""
+CANDIDATES: Final = 8
+"""So many older lines are looked at closely: those with the most contacts in common."""
+CELLS: Final = 12
+"""Cells of a line that are kept, with how often it was there."""
 
 _FULL: Final = 1 << 64
 _WATCHED_LINE: Final = int(Flag.WATCHED_LINE)
 _HOUR_US: Final = 3_600_000_000
+_DAY_US: Final = 24 * _HOUR_US
+_HANDSETS: Final = 4
+_AT_MOST: Final = 3.0
+"""Silence alone is never surer than twenty to one: a phone is lost, or switched off."""
+_TIMES_LONGER: Final = 4.0
+_EACH: Final = 2.2
+"""One contact in common, of four in five under one list against three in ten by chance."""
+_SAME_HANDSET: Final = 5.0
+_SAME_PLACES: Final = (2.2, -2.0)
+"""A line is held where it was held before: of those that come back four in five are used mostly in the old cells, of
+other lines hardly one in ten (natural logarithms, for all records and for none)."""
+_MOSTLY: Final = 0.6
+_JUST_THEN: Final = ((duration("3d"), 2.9), (duration("14d"), 0.5), (duration("45d"), -0.5))
+"""Ended so long before the new number began: nine in ten of those it replaces, and one in twenty of all lines (a line
+lives for some ninety days) end within three days of it. Longer ago it is the other way round."""
+_LONG_AGO: Final = -1.5
 _SPEECH: Final = (int(Kind.CALL), int(Kind.SMS), int(Kind.MMS))
 
 declare(
@@ -75,14 +110,41 @@ declare(
         ),
         ("ahead", "by how much that share is above that of the next other line", "share", ""),
         ("came", "share of its contacts that have called or texted it themselves", "share", ""),
+        (
+            "evidence",
+            "how much likelier so many contacts in common are with the older line's list than by chance (natural logarithm)",
+            "",
+            "",
+        ),
+        (
+            "timing",
+            "how much likelier the older line's silence is if this number took its place (natural logarithm)",
+            "",
+            "",
+        ),
+        (
+            "missed",
+            "records the older line would have made since it was last heard of, by its own hours",
+            "",
+            "",
+        ),
+        ("handset", "it is used in a handset of the older line's (1 yes, 0 no)", "", ""),
+        ("places", "share of its records in cells where the older line was used", "share", ""),
+        ("lead", "by how much all this is above that of the next line (natural logarithm)", "", ""),
+        (
+            "announced",
+            "contacts of the older line's that it texted within half an hour of its first use",
+            "",
+            "",
+        ),
     ],
 )
-_COLUMNS: Final = 13
+_COLUMNS: Final = 20
 
 
 @dataclass(frozen=True)
 class ContactSketches(Network):
-    """The declaration: `contacts.overlap`, `.shared`, `.mine`, `.theirs`, `.silence`, `.retired`, `.closed`, `.after`, `.known_for`, `.alike`, `.of_mine`, `.ahead`, `.came`.
+    """The declaration: `contacts.overlap`, `.shared`, `.mine`, `.theirs`, `.silence`, `.retired`, `.closed`, `.after`, `.known_for`, `.alike`, `.of_mine`, `.ahead`, `.came`, `.evidence`, `.timing`, `.missed`, `.handset`, `.places`, `.lead`, `.announced`.
 
     The older line is a related subject of the row once the overlap is `related_from`.
     """
@@ -113,6 +175,31 @@ class _Line:
     more: bool = False  # some were left out
     came: set[int] = field(default_factory=set)  # contacts who called or texted it
     compared: int = 0  # when it last was, with older lines
+    hours: list[int] = field(default_factory=lambda: [0] * 24)  # records by the hour of the day (UTC)
+    handsets: list[int] = field(default_factory=list)  # the last it was used in
+    cells: dict[int, int] = field(default_factory=dict)  # where it was used most, and how often
+    launched: set[int] = field(default_factory=set)  # whom it texted within half an hour of its first use
+
+    def used(self, ts: int, handset: int, cell: int) -> None:
+        """Take in that it was used: when, in what and where."""
+        self.hours[ts // _HOUR_US % 24] += 1
+        if handset and handset not in self.handsets:
+            self.handsets = [*self.handsets[1 - _HANDSETS :], handset]
+        if cell:
+            self.cells[cell] = self.cells.get(cell, 0) + 1
+            if len(self.cells) > CELLS:
+                del self.cells[min(self.cells, key=lambda each: (each == cell, self.cells[each], each))]
+
+    def missed(self, ts: int) -> float:
+        """How many records it would have made since it was last heard of, by its own hours."""
+        made = sum(self.hours)
+        whole, rest = divmod(max(0, ts - self.last), _DAY_US)
+        expected, at, end = float(whole * made), self.last, self.last + rest
+        while at < end:
+            until = min(end, at - at % _HOUR_US + _HOUR_US)
+            expected += self.hours[at // _HOUR_US % 24] * (until - at) / _HOUR_US
+            at = until
+        return expected / max(1.0, (self.last - self.first) / _DAY_US)
 
     @property
     def bound(self) -> int:
@@ -148,8 +235,19 @@ class ContactState:
         """Take edges in the one order; gives what each shares with an older line."""
         values = np.full((len(rows), _COLUMNS), np.nan)
         related: dict[int, tuple[Named, ...]] = {}
-        names = ("own_hi", "own_lo", "other_hi", "other_lo", "ts", "kind", "flags", "role")
-        for i, (hi, lo, other_hi, other_lo, ts, kind, flags, role) in enumerate(
+        names = (
+            "own_hi",
+            "own_lo",
+            "other_hi",
+            "other_lo",
+            "ts",
+            "kind",
+            "flags",
+            "role",
+            "device_lo",
+            "place_lo",
+        )
+        for i, (hi, lo, other_hi, other_lo, ts, kind, flags, role, device, place) in enumerate(
             zip(*(rows[name].tolist() for name in names), strict=True)
         ):
             self._advance(ts)
@@ -160,10 +258,16 @@ class ContactState:
             line = self._line(hi, lo, ts)
             line.last = max(line.last, ts)
             known = len(line.contacts)
-            if kind in _SPEECH and (other_hi or other_lo):
-                self._add(line, other_lo, ts, came=role == Role.IN)
-            more = len(line.contacts) > known or ts - line.compared >= AGAIN_US
-            if more and ts - line.first <= NEW_US:
+            if kind in _SPEECH:
+                line.used(ts, device, place)
+                if other_hi or other_lo:
+                    self._add(line, other_lo, ts, came=role == Role.IN)
+                    texted = role == Role.OUT and kind != Kind.CALL and other_lo in line.contacts
+                    if texted and ts - line.first <= LAUNCH_US:
+                        line.launched.add(other_lo)
+            since = ts - line.compared
+            more = len(line.contacts) > known and (known < FEW or since >= SOON_US)
+            if (more or since >= AGAIN_US) and ts - line.first <= NEW_US:
                 line.compared = ts
                 found = self._compare(line, ts, values[i])
                 if found is not None and values[i, 0] >= self.related_from:
@@ -235,43 +339,78 @@ class ContactState:
             for key in sharing if weight else ():
                 counts[key] = counts.get(key, 0) + 1
                 weighed[key] = weighed.get(key, 0.0) + weight
-        ranked, alike = [], 0
-        for key, count in counts.items():
-            other = self.lines[key]
-            if other.first + OLDER_US > line.first or not self._is_line(other):
-                continue
-            overlap, shared = _overlap(line, other, count)
-            alike += overlap >= ALIKE
-            whole = upto[bisect_left(line.ordered, min(line.bound, other.bound))]
-            of_mine = min(1.0, weighed[key] / whole) if whole else 0.0
-            ranked.append((of_mine, overlap, shared, other.first, key))
-        out[9] = alike
-        if not ranked:
-            out[0] = out[1] = out[10] = 0.0
+        out[9] = out[0] = out[1] = out[10] = out[13] = 0.0
+        most = [
+            (count, other)
+            for key, count in counts.items()
+            if (other := self.lines[key]).first + OLDER_US <= line.first and self._is_line(other)
+        ]
+        most.sort(key=lambda each: (-each[0], -each[1].last, each[1].hi, each[1].lo))
+        found = [
+            self._like(line, other, count, weighed[other.hi, other.lo], upto, ts)
+            for count, other in most[:CANDIDATES]
+        ]
+        if not found:
             return None
-        ranked.sort(reverse=True)
-        of_mine, overlap, shared, _, key = ranked[0]
-        other = self.lines[key]
+        out[9] = sum(each.overlap >= ALIKE for each in found)
+        best = max(found, key=lambda each: (each.sum, each.other.first, each.other.hi, each.other.lo))
+        others = [each for each in found if each is not best and not self._earlier(each.other, best.other)]
+        evidence, each_contact = _evidence(best.count, best.among, _chance(best.other, others))
+        other, closed = best.other, bool(best.other.closed) and best.other.closed <= ts
         silence = max(0, ts - other.last)
-        closed = bool(other.closed) and other.closed <= ts
-        out[0], out[1], out[3], out[4] = overlap, shared, other.size, silence / _HOUR_US
+        out[0], out[1], out[3], out[4] = best.overlap, best.shared, other.size, silence / _HOUR_US
         out[5], out[6] = float(closed or silence >= SILENT_US), float(closed)
         out[7] = (line.first - other.last) / _HOUR_US
-        out[10], out[11] = of_mine, of_mine - self._next(ranked)
+        out[10], out[11] = best.of_mine, best.of_mine - self._next(best, found)
+        out[13], out[14], out[15] = evidence, best.timing, best.missed
+        out[16], out[17] = float(best.handset), best.places
+        rivals = (best.side - each.side + (best.count - each.count) * each_contact for each in others)
+        out[18] = min(rivals, default=evidence + best.side)
+        out[19] = len(line.launched & other.contacts.keys())
         return other
+
+    def _like(
+        self, line: _Line, other: _Line, count: int, weighed: float, upto: list[float], ts: int
+    ) -> "_Likeness":
+        """What speaks for this older line's being the one that came back."""
+        overlap, shared = _overlap(line, other, count)
+        place = bisect_left(line.ordered, min(line.bound, other.bound))
+        whole = upto[place]
+        used = sum(line.cells.values()) if other.cells else 0
+        places = sum(n for cell, n in line.cells.items() if cell in other.cells) / used if used else nan
+        missed = other.missed(ts)
+        return _Likeness(
+            other=other,
+            count=count,
+            among=place,
+            overlap=overlap,
+            shared=shared,
+            of_mine=min(1.0, weighed / whole) if whole else 0.0,
+            timing=_timing(line, other, missed, ts),
+            missed=missed,
+            handset=not set(line.handsets).isdisjoint(other.handsets),
+            places=places,
+        )
+
+    def _earlier(self, one: _Line, other: _Line) -> bool:
+        """Whether one ended as the other began, with the same contacts: an earlier number of the same line."""
+        if one.last > other.first + HAND_OVER_US or one.first > other.first:
+            return False
+        common = len(one.contacts.keys() & other.contacts.keys())
+        return bool(common) and _overlap(one, other, common)[0] >= ALIKE
 
     def _is_line(self, line: _Line) -> bool:
         """Whether its contacts came to it by themselves, or somebody who knows has said that it is a line."""
         return bool(line.closed) or line.came_share >= CAME
 
-    def _next(self, ranked: list[tuple[float, float, float, int, tuple[int, int]]]) -> float:
-        """How much of its contacts the next line has that is another than the first: with a list of its own."""
-        first = self.lines[ranked[0][4]]
-        for of_mine, *_, key in ranked[1:]:
-            other = self.lines[key]
-            common = len(first.contacts.keys() & other.contacts.keys())
-            if not common or _overlap(first, other, common)[0] < ALIKE:
-                return of_mine
+    def _next(self, best: "_Likeness", found: "list[_Likeness]") -> float:
+        """How much of its contacts the next line has that is another than the best: with a list of its own."""
+        for each in sorted(found, key=lambda each: -each.of_mine):
+            if each is best:
+                continue
+            common = len(best.other.contacts.keys() & each.other.contacts.keys())
+            if not common or _overlap(best.other, each.other, common)[0] < ALIKE:
+                return each.of_mine
         return 0.0
 
     # --------------------------------------------------------------------------------------------------- state as data
@@ -299,6 +438,10 @@ class ContactState:
                     sorted(line.contacts.items()),
                     sorted(line.came),
                     line.compared,
+                    line.hours,
+                    line.handsets,
+                    list(line.cells.items()),
+                    sorted(line.launched),
                 ]
                 for _, line in sorted(self.lines.items())
             ],
@@ -308,11 +451,13 @@ class ContactState:
         """Take up dumped state."""
         self.now, self.pruned, self.cut = plain["now"], plain["pruned"], plain["cut"]
         self.lines, self.with_contact = {}, {}
-        for hi, lo, first, last, closed, more, contacts, came, compared in plain["lines"]:
+        for hi, lo, first, last, closed, more, contacts, came, compared, *used in plain["lines"]:
             kept = {int(contact): int(ts) for contact, ts in contacts}
+            hours, handsets, cells, launched = used
             self.lines[hi, lo] = _Line(
-                hi, lo, first, last, closed, kept, sorted(kept), more, set(came), compared
-            )
+                hi, lo, first, last, closed, kept, sorted(kept), more, set(came), compared,
+                list(hours), list(handsets), {int(cell): int(n) for cell, n in cells}, set(launched),
+            )  # fmt: skip
             for contact in kept:
                 self.with_contact.setdefault(contact, set()).add((hi, lo))
 
@@ -323,7 +468,72 @@ class ContactState:
     def sizes(self) -> tuple[int, int, int]:
         """Lines, their bytes (about), and contacts left out."""
         contacts = sum(len(line.contacts) for line in self.lines.values())
-        return len(self.lines), 400 * len(self.lines) + 350 * contacts, self.cut
+        return len(self.lines), 2_000 * len(self.lines) + 350 * contacts, self.cut
+
+
+@dataclass(frozen=True, slots=True)
+class _Likeness:
+    """What speaks for an older line's being the one that came back under a new number."""
+
+    other: _Line
+    count: int  # contacts in common, of those kept
+    among: int  # so many of the new number's contacts could be
+    overlap: float
+    shared: float
+    of_mine: float
+    timing: float
+    missed: float
+    handset: bool
+    places: float
+
+    @property
+    def share(self) -> float:
+        """The share of the new number's contacts that are this line's, guarded against small numbers."""
+        return (self.count + 0.5) / (self.among + 2)
+
+    @property
+    def side(self) -> float:
+        """All the evidence beside contacts."""
+        there, elsewhere = _SAME_PLACES
+        places = (
+            0.0 if isnan(self.places) else elsewhere + min(1.0, self.places / _MOSTLY) * (there - elsewhere)
+        )
+        return self.timing + _SAME_HANDSET * self.handset + places
+
+    @property
+    def sum(self) -> float:
+        """By which lines are ranked."""
+        return self.count * _EACH + self.side
+
+
+def _chance(line: _Line, others: list[_Likeness]) -> float:
+    """The share of a number's contacts that this line has by chance, by what others there have and how long its list is."""
+    size = max(1.0, line.size)
+    usual = min(MOST_BY_CHANCE, BY_CHANCE * max(1.0, size / USUAL_LIST))
+    return max(
+        [usual, *(each.share * min(_TIMES_LONGER, size / max(1.0, each.other.size)) for each in others)]
+    )
+
+
+def _evidence(count: int, among: int, chance: float) -> tuple[float, float]:
+    """The likelihood ratio (natural logarithm) of a shared list against chance; and what each contact more adds."""
+    share = min(0.9, max(KEPT_LIST, count / among)) if among else KEPT_LIST
+    if share <= chance:
+        return 0.0, 0.0
+    shared, not_shared = log(share / chance), log((1 - share) / (1 - chance))
+    return max(0.0, count * shared + (among - count) * not_shared), shared - not_shared
+
+
+def _timing(line: _Line, other: _Line, missed: float, ts: int) -> float:
+    """How much likelier (natural logarithm) the older line's silence is if the new number took its place."""
+    closed = bool(other.closed) and other.closed <= ts
+    over = other.last - line.first - HAND_OVER_US
+    if over > 0 and not closed:
+        return -min(6.0, 1.0 + over / (6 * _HOUR_US))  # it goes on working: nobody took its place
+    alive = 0.0 if closed else exp(-missed)
+    ended = (closed and other.closed) or other.last
+    then = next((weight for within, weight in _JUST_THEN if line.first - ended <= within), _LONG_AGO)
+    return -log(max(exp(-_AT_MOST), alive)) + (1.0 - alive) * then
 
 
 def _overlap(a: _Line, b: _Line, count: int) -> tuple[float, float]:
