@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.contact_sketches import KEPT, ContactSketches
+from features.contact_sketches import FEW, KEPT, ContactSketches
 from features.rows import Flag, Kind, Role, Rows, empty_rows
 
 HOUR = 3_600_000_000
@@ -226,7 +226,7 @@ def test_batches_and_restarts_change_nothing(events: list[Any], cuts: list[int])
 def test_a_long_list_is_sampled_and_its_overlap_still_told_nearly_right() -> None:
     old = [(0, 1, n, Kind.SMS, Role.IN) for n in range(2_000)]
     new = [
-        (72 if n == 0 else 0, 2, 1_900 + n, Kind.SMS, Role.OUT) for n in range(200)
+        ({0: 72, 199: 1}.get(n, 0), 2, 1_900 + n, Kind.SMS, Role.OUT) for n in range(200)
     ]  # half of them the old line's
     told = CONTACTS.begin().take(rows_of([*old, *new]), {}).values[-1]
     assert told[COLUMN["theirs"]] == pytest.approx(2_000, rel=0.15)
@@ -250,7 +250,7 @@ def test_what_is_older_than_thirteen_months_is_gone() -> None:
 
 def test_one_whom_nobody_ever_answers_is_no_older_line() -> None:
     texted = [(0, 1, n, Kind.SMS, Role.OUT) for n in range(100)]
-    new = [(72 if n == 0 else 0, 2, n, Kind.SMS, Role.OUT) for n in range(30)]
+    new = [({0: 72, 29: 1}.get(n, 0), 2, n, Kind.SMS, Role.OUT) for n in range(30)]
     told = CONTACTS.begin().take(rows_of([*texted, *new]), {})
     assert told.values[-1][COLUMN["overlap"]] == 0.0
     assert not told.related
@@ -259,7 +259,7 @@ def test_one_whom_nobody_ever_answers_is_no_older_line() -> None:
 def test_an_older_line_is_ahead_of_the_next_one_but_not_of_its_own_other_number() -> None:
     one = [(0, number, n, Kind.SMS, Role.IN) for number in (1, 2) for n in range(20)]  # two numbers, one list
     next_one = [(0, 3, n, Kind.SMS, Role.IN) for n in range(16, 40)]
-    new = [(72 if n == 0 else 0, 4, n, Kind.SMS, Role.OUT) for n in range(20)]
+    new = [({0: 72, 19: 1}.get(n, 0), 4, n, Kind.SMS, Role.OUT) for n in range(20)]
     told = CONTACTS.begin().take(rows_of([*one, *next_one, *new]), {})
     values = dict(zip(COLUMN, told.values[-1], strict=True))
     assert values["of_mine"] == 1.0
@@ -274,3 +274,21 @@ def test_a_confirmed_line_counts_as_closed() -> None:
     state.close(("number", 1, 1), START)
     told = state.take(rows[1:], {}).values[-1]
     assert told[COLUMN["closed"]] == told[COLUMN["retired"]] == 1.0
+
+
+def test_a_number_whose_contacts_grow_is_compared_every_few_minutes() -> None:
+    old = [(0, 1, n, Kind.SMS, Role.IN) for n in range(40)]
+    new = [({0: 72, 39: 1}.get(n, 0), 2, n, Kind.SMS, Role.OUT) for n in range(40)]
+    shared = CONTACTS.begin().take(rows_of([*old, *new]), {}).values[40:, COLUMN["shared"]]
+    assert shared[:FEW].tolist() == list(range(1, FEW + 1))
+    assert np.isnan(shared[FEW:-1]).all()
+    assert shared[-1] == 40
+
+
+def test_an_older_number_that_goes_on_working_was_not_replaced() -> None:
+    old = [(0, 1, n, Kind.SMS, Role.IN) for n in range(15)]
+    new = [(72 if n == 0 else 0, 2, n, Kind.SMS, Role.OUT) for n in range(15)]
+    still = [(60, 1, 3, Kind.SMS, Role.IN), (1, 2, 4, Kind.SMS, Role.OUT)]
+    told = CONTACTS.begin().take(rows_of([*old, *new, *still]), {}).values[:, COLUMN["timing"]]
+    assert told[29] > 0
+    assert told[-1] < -2
