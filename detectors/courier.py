@@ -33,7 +33,7 @@ class Courier(Detector):
     four_p = "protect"
     claim = "exploited"
     gate = (
-        (pl.col("line_runs_7d") >= 3)
+        (pl.col("line_runs_7d") >= 5)
         & (pl.col("its_contacters") >= 8)
         & (pl.col("its_contacts_each") >= 2.5)
         & (pl.col("its_rung") <= 0.35)
