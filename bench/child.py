@@ -37,6 +37,18 @@ def _path(order: dict[str, Any]) -> dict[str, Any]:
     return path(order)
 
 
+def _cluster(order: dict[str, Any]) -> dict[str, Any]:
+    from bench.cluster import path
+
+    return path(order)
+
+
+def _other(order: dict[str, Any]) -> dict[str, Any]:
+    from bench.cluster import other
+
+    return other(order)
+
+
 def _twin(order: dict[str, Any]) -> dict[str, Any]:
     from bench.twin import measure
 
@@ -69,6 +81,8 @@ def _machine(order: dict[str, Any]) -> dict[str, Any]:
 
 _ORDERS: Final[dict[str, Callable[[dict[str, Any]], dict[str, Any]]]] = {
     "path": _path,
+    "cluster": _cluster,
+    "other": _other,
     "twin": _twin,
     "door": _door,
     "sequencer": _sequencer,

@@ -79,7 +79,7 @@ class Variant:
             "pinned": last["pinned"],
             "peak_bytes": last["peak_bytes"],
         }
-        for name in ("alerts", "gated_share", "entities", "state_bytes", "snapshots", "holds"):
+        for name in ("cpu_shares", "alerts", "gated_share", "entities", "state_bytes", "snapshots", "holds"):
             if name in last:
                 made[name] = last[name]
         if "second_half_rate" in last:
@@ -214,6 +214,12 @@ def throughput(asked: Asked, stream: str) -> Plain:
         Variant("NDJSON, 64 shards", whole | {"shards": 64}),
         Variant("NDJSON, ledger and snapshots each second", whole | {"keeps": True, "epoch_seconds": 1.0}),
     ]
+    if stream == "both" and len(cores()) > 1:
+        two = {"what": "cluster", "warm": warm, "other_core": cores()[0]}
+        variants += [
+            Variant("NDJSON, two processes on two cores", two | {"inputs": lines}),
+            Variant("Parquet, two processes on two cores", two | {"inputs": columns}),
+        ]
     holds = child({"what": "machine"})["detectors"]
     variants += [
         Variant(f"NDJSON, without {name}", whole | {"detectors": [d for d in holds if d != name]})

@@ -56,7 +56,7 @@ def path(order: dict[str, Any]) -> dict[str, Any]:
             "ticks": len(seen.through),
             "steps": steps,
             "peak_bytes": peak_bytes(),
-            **_outcome(Path(options.folder)),
+            **outcome(Path(options.folder)),
             **_kept(seen, Path(options.folder)),
         }
 
@@ -72,7 +72,7 @@ def _second_half(seen: Seen, began: float) -> float:
     return 0.0
 
 
-def _outcome(folder: Path) -> dict[str, Any]:
+def outcome(folder: Path) -> dict[str, Any]:
     """What was found and what is known at the end."""
     lines = (folder / "alerts.ndjson").read_bytes().splitlines()
     alerts = [msgspec.json.decode(line) for line in lines]
@@ -204,6 +204,6 @@ def follow(order: dict[str, Any]) -> dict[str, Any]:
         "through": [msgspec.to_builtins(tick) for tick in seen.through],
         "peak_bytes": peak_bytes(),
         "pid": os.getpid(),
-        **_outcome(Path(options.folder)),
+        **outcome(Path(options.folder)),
         **_kept(seen, Path(options.folder)),
     }

@@ -20,6 +20,7 @@ from events.codes import STREAMS
 from events.ledger import Ledger, Tick
 from events.readers import Input
 from events.sequencer import Sequencer
+from flows import memory
 from flows.dataflow import build, plan_of
 from flows.keeping import Keeper
 from flows.national_hop import TickDone
@@ -53,6 +54,8 @@ class Seen:
     saves: list[tuple[str, float, int]] = field(default_factory=list)  # what, seconds, bytes
     epochs: int = 0
     rows_out: int = 0
+    began: float = 0.0
+    """When the source was opened: in a cluster only once its processes have found each other."""
 
     def spent(self, part: str, seconds: float) -> None:
         """Add to a part's time."""
@@ -74,6 +77,19 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     rows: int = 0
     """Stop after so many rows (a followed file has no end); 0: at the end of the input."""
     epoch_seconds: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Which process of how many this is."""
+
+    addresses: tuple[str, ...] = ()
+    process: int = 0
+    meet: Callable[[], None] = lambda: None
+    """Called when all is made and the flow is about to begin: waits for the others."""
+
+
+ALONE: Final = Cluster()
 
 
 class _Splitter(Splitter):
@@ -115,6 +131,7 @@ class _WatchedSource(SequencerSource):
 
     def build_part(self, step_id: str, for_part: str, resume_state: bytes | None) -> SequencerPart:
         made = super().build_part(step_id, for_part, resume_state)
+        self._seen.began = time.perf_counter()
         part = _Source(made.sequencer, made.splitter, keeps=made.keeps)
         part.seen, part.rows = self._seen, self._rows
         return part
@@ -207,8 +224,9 @@ def run(
     seen: Seen,
     detectors: tuple[type[Detector], ...],
     on_tick: Callable[[], None] | None = None,
+    cluster: Cluster = ALONE,
 ) -> float:
-    """Run the flow to its end; gives the seconds it took."""
+    """Run the flow to its end, or this process's part of it; gives the seconds it took."""
     settings, folder = settings_of(options), Path(options.folder)
     reach = plan_of(detectors).reach
 
@@ -240,6 +258,7 @@ def run(
         ends=folder / "ends",
         fsync=settings.fsync and options.keeps,
         detectors=detectors,
+        workers=len(cluster.addresses) or 1,
     )
     recovery = None
     if options.keeps:
@@ -248,11 +267,17 @@ def run(
             engine.mkdir(parents=True, exist_ok=True)
             init_db_dir(engine, 1)  # type: ignore[no-untyped-call]
         recovery = RecoveryConfig(str(engine))  # type: ignore[no-untyped-call]
+    memory.settle()
+    cluster.meet()
     started = time.perf_counter()
     cluster_main(  # type: ignore[no-untyped-call]
-        flow, [], 0, epoch_interval=timedelta(seconds=options.epoch_seconds), recovery_config=recovery
+        flow,
+        list(cluster.addresses),
+        cluster.process,
+        epoch_interval=timedelta(seconds=options.epoch_seconds),
+        recovery_config=recovery,
     )
-    return time.perf_counter() - started
+    return time.perf_counter() - (seen.began if cluster.addresses and seen.began else started)
 
 
 def step_seconds() -> dict[str, float]:

@@ -29,7 +29,7 @@ from flows.keeping import Keeper, name_in, patiently
 from flows.national_hop import NationalHop, TickDone
 from flows.pairing import NOTE_BYTES
 from flows.second_pass import Scored, SecondPass
-from flows.shard_names import shard_names, shard_of
+from flows.shard_names import plain_name, seats, shard_names, shard_of
 from flows.source import Cut
 from flows.split import SUBJECT_SHARDS, Expect, Ids, Rule, Share, Split
 from flows.standing import Standing
@@ -121,7 +121,7 @@ class _Hop(StatefulBatchLogic[Any, Any, bytes]):
     def _leave(self, folder: Path | None, word: str) -> int:
         assert folder is not None
         folder.mkdir(parents=True, exist_ok=True)
-        return (folder / f"{self.name}.json").write_text(word)
+        return (folder / f"{plain_name(self.name)}.json").write_text(word)
 
     def sizes(self) -> dict[str, "Sizes"]:
         """How much is remembered, by kind of entity."""
@@ -445,13 +445,18 @@ def build(
     draw: Draw | None = None,
     learner: FixedPartitionedSink[TickDone, bytes] | None = None,
     shadows: FixedPartitionedSink[tuple[Shadow, ...], bytes] | None = None,
+    workers: int = 1,
 ) -> Dataflow:
-    """The whole flow. `state` is where shards keep their state; `ends` where they leave a word when the input is done."""
+    """The whole flow. `state` is where shards keep their state; `ends` where they leave a word when the input is done.
+
+    `workers` is for how many the shards get their names: each finds its state again under the same.
+    """
     detectors = all_detectors() if detectors is None else detectors
     made = Made(
         plan_of(detectors), detectors, shards, state, ends, digests, fsync, data_class, priorities, draw
     )
-    first, second = shard_names("one", shards), shard_names("two", shards)
+    at = seats(shards, workers) if workers > 1 else ()
+    first, second = (shard_names(what, shards, at, workers) for what in ("one", "two"))
     subject = shard_names("subject", SUBJECT_SHARDS)
 
     flow = Dataflow("linewatch")

@@ -1,7 +1,6 @@
 """Running the flow: once over files (replay), or without end and supervised (run)."""
 
 import fcntl
-import gc
 import json
 import os
 import resource
@@ -32,7 +31,7 @@ from events.ledger import Ledger, Tick
 from events.readers import Input
 from events.sequencer import Sequencer
 from features.rows import Entity
-from flows import controls
+from flows import controls, memory
 from flows.dataflow import build, plan_of
 from flows.drawing import Draw
 from flows.errors import FlowError
@@ -52,8 +51,6 @@ from places.forces import forces
 _HOUR_US: Final = 3_600_000_000
 _DAY: Final = timedelta(days=1)
 _REPLAY_EPOCH_S: Final = 10.0
-_COLLECT_AFTER: Final = (50_000, 10, 10)
-"""New objects after which Python looks for rings of them: a tick makes thousands of notes and no rings."""
 _REPLAY_BYTES: Final = 8 << 20
 _FOLLOW_BYTES: Final = 2 << 20
 _STOP_S: Final = 30.0
@@ -67,6 +64,7 @@ _ROOM_BYTES: Final = 1 << 20
 _LOCK: Final = ".lock"
 _DROPPED: Final = "dropped."
 _FIRST: Final = "one-"
+_LAID_OUT: Final = "processes"
 
 
 class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -251,8 +249,17 @@ def _prepared(options: RunOptions, settings: Settings) -> _Folders:
             old.unlink()
     if folders.engine is not None and not list(folders.engine.glob("*.sqlite3")):
         folders.engine.mkdir(parents=True, exist_ok=True)
+        (folders.run / _LAID_OUT).write_text(str(options.processes or 1))
         init_db_dir(folders.engine, 1)  # type: ignore[no-untyped-call]
     return folders
+
+
+def _laid_out(options: RunOptions, folders: _Folders) -> int:
+    """For how many processes the shards have their names: in a recovery folder those it began with, for good."""
+    if folders.engine is None:
+        return options.processes or 1
+    told = folders.run / _LAID_OUT
+    return int(told.read_text()) if told.exists() else 1
 
 
 # ------------------------------------------------------------------------------------------------------ one process
@@ -351,12 +358,11 @@ def _flow_of(
             options.data / shadows.FILE,
             (lambda at: _guard(options, settings, at)) if options.follow else None,
         ),
+        workers=_laid_out(options, folders),
     )
     seconds = options.epoch_seconds or (settings.epoch_seconds if options.follow else _REPLAY_EPOCH_S)
     recovery = None if folders.engine is None else RecoveryConfig(str(folders.engine))  # type: ignore[no-untyped-call]
-    gc.collect()
-    gc.freeze()  # what is imported stays: no need to look through it again and again
-    gc.set_threshold(*_COLLECT_AFTER)
+    memory.settle()
     cluster_main(  # type: ignore[no-untyped-call]
         flow, addresses, process, epoch_interval=timedelta(seconds=seconds), recovery_config=recovery
     )
@@ -512,7 +518,8 @@ def _summary(folders: _Folders, seconds: float) -> Summary:
 # ------------------------------------------------------------------------------------------------------ several processes
 
 
-def _free_addresses(count: int) -> list[str]:
+def free_addresses(count: int) -> list[str]:
+    """Addresses of this machine at which nobody listens, for so many processes."""
     with ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
         for each in sockets:
@@ -523,7 +530,7 @@ def _free_addresses(count: int) -> list[str]:
 def _start(
     options: RunOptions, folders: _Folders, count: int, environment: Mapping[str, str]
 ) -> list[subprocess.Popen[bytes]]:
-    addresses = _free_addresses(count) if count > 1 else []
+    addresses = free_addresses(count) if count > 1 else []
     folders.run.mkdir(parents=True, exist_ok=True)
     started = []
     for process in range(count):

@@ -56,6 +56,9 @@ def test_the_twin_finds_what_the_path_finds(made: Any) -> None:
     columns = ENGINE.child({"what": "path"} | order | {"inputs": {"payments": str(made.parquet)}})
     assert columns["found"] == path["found"]
     assert columns["entities"] == path["entities"]
+    two = ENGINE.child({"what": "cluster", "other_core": None} | order)
+    assert (two["events"], two["found"], two["entities"]) == (made.events, path["found"], path["entities"])
+    assert min(two["cpu_shares"]) > 0
 
 
 def test_latency_tells_every_event_and_names_the_machine(

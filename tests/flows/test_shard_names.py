@@ -11,7 +11,7 @@ from bytewax.testing import TestingSource
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flows.shard_names import shard_names, shard_of, sip13
+from flows.shard_names import plain_name, seats, shard_names, shard_of, sip13
 
 ASKED = [
     *shard_names("one", 16),
@@ -85,3 +85,21 @@ def test_the_hash_is_64_bits_and_depends_on_every_byte(data: bytes) -> None:
     if data:
         assert sip13(data) != sip13(bytes([data[0] ^ 1]) + data[1:])
         assert sip13(data) != sip13(data[:-1])
+
+
+@pytest.mark.parametrize("workers", [2, 3])
+def test_the_engine_puts_each_shard_at_its_seat(workers: int) -> None:
+    seated = seats(16, workers)
+    names = shard_names("one", 16, seated, workers)
+    sent = _sent_by_the_engine(list(names), workers)
+    assert [sent[name] for name in names] == list(seated)
+    assert [plain_name(name) for name in names] == [plain_name(name) for name in shard_names("one", 16)]
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(st.integers(0, 8), st.integers(1, 40))
+def test_the_worker_that_reads_has_the_fewest_shards(power: int, workers: int) -> None:
+    seated = seats(1 << power, workers)
+    load = [seated.count(worker) for worker in range(workers)]
+    assert sum(load) == 1 << power
+    assert workers == 1 or (load[0] <= max(load[1:]) and max(load[1:]) - min(load[1:]) <= 1)
