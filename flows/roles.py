@@ -153,16 +153,25 @@ class _Frame:
         self.frame = frame
         self.height = frame.height
         self.have = set(frame.columns)
+        self._columns: dict[str, Array] = {}  # each is asked for by several roles
 
     def __contains__(self, name: str) -> bool:
         return name in self.have
 
     def __getitem__(self, name: str) -> Array:
+        found = self._columns.get(name)
+        if found is None:
+            found = self._columns[name] = self._column(name)
+        return found
+
+    def _column(self, name: str) -> Array:
         if name in self.have:
-            return self.frame[name].to_numpy()
+            return self.frame.get_column(name).to_numpy()
         absent = ABSENT_OF[self.schema[name]]
         dtype = np.float64 if self.schema[name] == pl.Float64 else np.int64
-        return np.full(self.height, absent, dtype=dtype)
+        made: Array = np.full(self.height, absent, dtype=dtype)
+        made.flags.writeable = False
+        return made
 
     def token(self, name: str) -> bool:
         """Whether any row has this token."""
