@@ -1,7 +1,12 @@
 """The kernel that keeps features: it walks role rows in order, reads and changes each entity's row of state.
 
-One entity's state is one row of float64 (times in microseconds fit exactly below 2**53). What is remembered of pairs
-is one hash table a shard. Everything happens in the order of the rows and with sums in one fixed order, so the same
+An entity has a row (its head, then where its blocks are) and, in a memory of its own, the blocks of the selections that
+it had events of. `sums` is that memory as float64 (times in microseconds fit exactly below 2**53), `counts` the same
+bytes as int32. A block that is not there yet is at 0, where all is zero, which every cell reads as "nothing yet".
+
+A pair has one record of 64-bit words, whatever it is remembered for, found through a hash table. A time of 0 is "never".
+
+Everything happens in the order of the rows and with sums in one fixed order, so the same
 rows give the same bits however they were batched.
 """
 
@@ -19,6 +24,7 @@ from features.program import (
     DEVIATION,
     DISTINCT,
     ENOUGH_NIGHTS,
+    GRAIN,
     HAPPENING,
     HEADER,
     HOUR_BINS,
@@ -41,6 +47,7 @@ from features.program import (
     PLACE_SLOTS,
     PLACES,
     RATIO,
+    RECORD,
     REPLIES,
     RETURNING,
     RING_MAX,
@@ -70,34 +77,26 @@ from features.program import (
 )
 from features.rows import Flag, Kind, Role
 
-PAIR = np.dtype(
-    [
-        ("other", "u8"),
-        ("first", "i8"),
-        ("last", "i8"),
-        ("replied", "i8"),
-        ("total", "f8"),
-        ("slot", "i4"),  # -1: free
-        ("count", "u2"),
-        ("relation", "u1"),
-        ("returned", "u1"),
-    ]
-)
-"""What is remembered of one pair: 48 bytes."""
-
-_PAIR_BYTES = PAIR.itemsize
 _LINE = 64
-_STATE_AHEAD = 4
+_ROW_AHEAD = 8
+_BLOCKS_AHEAD = 4
 _PAIRS_AHEAD = 8
+_RECORDS_AHEAD = 4
 _TABLE_AHEAD = 8
-_REGROW_AHEAD = 16
+_HEADS_AHEAD = 4
+_HIGH = np.uint64(0xFFFFFFFF00000000)
+_LOW = np.uint64(0xFFFFFFFF)
+_GROUP_BITS = 8
+_GROUP = (1 << _GROUP_BITS) - 1
+_COUNTS_A_GRAIN = 2 * GRAIN
+_UNSOUGHT = -1
 _HOUR_US = 3_600_000_000
 _DAY_US = 24 * _HOUR_US
 _PREPAID = int(Flag.PREPAID)
 _PEEK = int(Role.PEEK)
 _LISTS = (int(Kind.LINK), int(Kind.WATCH))
 _ID_BITS = (1 << 52) - 1
-_NEVER = -1
+_NEVER = 0
 _MOST_COUNTED = 65_535
 _NIGHT_FROM_MIDNIGHT = 2 * _HOUR_US  # a night is from 22:00 to 06:00 UTC
 _NIGHT_US = 8 * _HOUR_US
@@ -112,79 +111,141 @@ _SD_FLOOR = (
 
 
 @njit(cache=True, inline="always")
-def _mix(slot, relation, other):  # type: ignore[no-untyped-def]
+def _mix(slot, group, other):  # type: ignore[no-untyped-def]
     """A hash of a pair (the finaliser of SplitMix64)."""
     z = (
         np.uint64(other)
         ^ (np.uint64(slot) * np.uint64(0x9E3779B97F4A7C15))
-        ^ (np.uint64(relation + 1) * np.uint64(0xC2B2AE3D27D4EB4F))
+        ^ (np.uint64(group + 1) * np.uint64(0xC2B2AE3D27D4EB4F))
     )
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return z ^ (z >> np.uint64(31))
 
 
+@njit(cache=True, inline="always")
+def _own_hash(hi, lo):  # type: ignore[no-untyped-def]
+    """A hash of a token, which is a keyed digest already: its low bits say the shard, so the others come in too."""
+    return lo ^ (lo >> np.uint64(32)) ^ hi
+
+
 @njit(cache=True)
-def find_pair(pairs, slot, relation, other):  # type: ignore[no-untyped-def]
-    """Where a pair is, or where it would go."""
-    mask = np.uint64(len(pairs) - 1)
-    at = _mix(slot, relation, other) & mask
+def find_pair(table, words, slot, group, other):  # type: ignore[no-untyped-def]
+    """Where in the table a pair is, or would go, and where its record is; 0 when it has none.
+
+    A place in the table is half of the pair's hash, and where its record is; all zero: free.
+    """
+    mixed = _mix(slot, group, other)
+    mask = np.uint64(len(table) - 1)
+    key = (slot << _GROUP_BITS) | group
+    at = mixed & mask
     while True:
-        if pairs[at].slot < 0:
-            return np.int64(at)
-        if pairs[at].slot == slot and pairs[at].relation == relation and pairs[at].other == other:
-            return np.int64(at)
+        found = table[at]
+        if found == 0:
+            return np.int64(at), np.int64(0)
+        if (found & _HIGH) == (mixed & _HIGH):
+            record = np.int64(found & _LOW)
+            if words[record + 1] == key and words[record] == np.int64(other):
+                return np.int64(at), record
         at = (at + np.uint64(1)) & mask
 
 
-def free_pairs(room: int) -> npt.NDArray[np.void]:
-    """A table with room for so many pairs."""
-    pairs = np.empty(room, dtype=PAIR)
-    _set_free(pairs)
-    return pairs
+@njit(cache=True)
+def _begin_pair(table, words, used, groups, at, slot, group, other):  # type: ignore[no-untyped-def]
+    """Begin a record and say where it is. Its memory is all zero."""
+    record = used[1]
+    used[1] += groups[group]
+    used[2] += 1
+    words[record] = np.int64(other)
+    words[record + 1] = (slot << _GROUP_BITS) | group
+    table[at] = (_mix(slot, group, other) & _HIGH) | np.uint64(record)
+    return record
 
 
 @njit(cache=True)
-def _set_free(pairs):  # type: ignore[no-untyped-def]
-    for i in range(len(pairs)):
-        pairs[i].slot = -1
-
-
-@njit(cache=True)
-def fill_table(hi, lo, table_hi, table_lo, table_slot):  # type: ignore[no-untyped-def]
-    """Put entities, in the order of their slots, into an empty table."""
-    mask = np.uint64(len(table_slot) - 1)
-    for i in range(len(hi)):
-        at = (lo[i] ^ (lo[i] >> np.uint64(32)) ^ hi[i]) & mask
-        while table_slot[at] >= 0:
+def fill_pairs(table, words, used, groups):  # type: ignore[no-untyped-def]
+    """Put all records into an empty table."""
+    mask = np.uint64(len(table) - 1)
+    record = np.int64(RECORD)
+    while record < used[1]:
+        key = words[record + 1]
+        mixed = _mix(key >> _GROUP_BITS, key & _GROUP, np.uint64(words[record]))
+        at = mixed & mask
+        while table[at] != 0:
             at = (at + np.uint64(1)) & mask
-        table_hi[at], table_lo[at], table_slot[at] = hi[i], lo[i], i
+        table[at] = (mixed & _HIGH) | np.uint64(record)
+        record += groups[key & _GROUP]
 
 
 @njit(cache=True)
-def regrow_pairs(old, new, slot_of, state, lifetimes):  # type: ignore[no-untyped-def]
-    """Copy the living pairs into a larger table; `slot_of` says where each entity's row is now (-1: gone)."""
-    used = 0
-    mask = np.uint64(len(new) - 1)
-    width = state.shape[1] * 8
-    for i in range(len(old)):
-        if i + _REGROW_AHEAD < len(old) and old[i + _REGROW_AHEAD].slot >= 0:
-            soon = old[i + _REGROW_AHEAD]
-            there = slot_of[soon.slot]
-            if there >= 0:
-                fetch(state, there * width)
-                fetch(new, np.int64(_mix(there, soon.relation, soon.other) & mask) * _PAIR_BYTES)
-        slot = old[i].slot
-        if slot < 0:
-            continue
-        now = slot_of[slot]
-        if now < 0 or old[i].last + lifetimes[old[i].relation] < np.int64(state[now, 0]):
-            continue
-        at = find_pair(new, now, old[i].relation, old[i].other)
-        new[at] = old[i]
-        new[at].slot = now
-        used += 1
-    return used
+def sweep_pairs(words, used, groups, relations, slot_of, heads):  # type: ignore[no-untyped-def]
+    """Move living records together; `slot_of` says where each entity's row is now (-1: gone). The table is void then."""
+    record, to = np.int64(RECORD), np.int64(RECORD)
+    kept = 0
+    while record < used[1]:
+        key = words[record + 1]
+        group, now = key & _GROUP, slot_of[key >> _GROUP_BITS]
+        length = groups[group]
+        living = False
+        if now >= 0:
+            clock = np.int64(heads[now, 0])
+            for r in range(len(relations)):
+                if relations[r].group == group:
+                    last = words[record + relations[r].last]
+                    if last != _NEVER and last + relations[r].lifetime >= clock:
+                        living = True
+                        break
+        if living:
+            for k in range(length):
+                words[to + k] = words[record + k]
+            words[to + 1] = (now << _GROUP_BITS) | group
+            to += length
+            kept += 1
+        record += length
+    for k in range(to, used[1]):
+        words[k] = 0
+    used[1], used[2] = to, kept
+
+
+@njit(cache=True)
+def fill_table(table, tokens, count):  # type: ignore[no-untyped-def]
+    """Put entities, in the order of their rows, into an empty table: half of the hash and the row's number plus 1."""
+    mask = np.uint64(len(table) - 1)
+    for i in range(count):
+        mixed = _own_hash(tokens[i, 3], tokens[i, 4])
+        at = mixed & mask
+        while table[at] != 0:
+            at = (at + np.uint64(1)) & mask
+        table[at] = (mixed & _HIGH) | np.uint64(i + 1)
+
+
+@njit(cache=True)
+def move_blocks(heads, places, sums, order, first, blocks, new_heads, new_places, new_sums, used):  # type: ignore[no-untyped-def]
+    """Copy some entities, in order, with their blocks, to new memory."""
+    for to in range(len(order)):
+        s = order[to]
+        for k in range(heads.shape[1]):
+            new_heads[to, k] = heads[s, k]
+        for k in range(len(blocks)):
+            here = np.int64(places[s, first + k])
+            new_places[to, first + k] = 0
+            if here != 0:
+                there = used[0]
+                used[0] += blocks[k]
+                new_places[to, first + k] = there
+                for n in range(blocks[k] * GRAIN):
+                    new_sums[there * GRAIN + n] = sums[here * GRAIN + n]
+
+
+@njit(cache=True, inline="always")
+def block_of(places, s, column, size, used):  # type: ignore[no-untyped-def]
+    """Where an entity's block is, in grains; made when it has none. Its memory is all zero."""
+    at = np.int64(places[s, column])
+    if at == 0:
+        at = used[0]
+        used[0] += size
+        places[s, column] = at
+    return at
 
 
 @njit(cache=True, inline="always")
@@ -194,7 +255,7 @@ def _id(token):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, inline="always")
-def _value(row, source, arg, x, i, state, s):  # type: ignore[no-untyped-def]
+def _value(row, source, arg, x, i, heads, s):  # type: ignore[no-untyped-def]
     if source == V_ONE:
         return 1.0
     if source == V_VALUE:
@@ -212,7 +273,7 @@ def _value(row, source, arg, x, i, state, s):  # type: ignore[no-untyped-def]
     if source == V_PREPAID:
         return 1.0 if (row.flags & _PREPAID) != 0 else 0.0
     if source == V_SINCE:
-        last = state[s, arg]
+        last = heads[s, arg]
         return (row.ts - last) / 1e6 if 0.0 < last <= row.ts else np.nan
     if source == V_OTHER:
         return x[i, arg]
@@ -244,30 +305,39 @@ def _place_of(b, buckets):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, inline="always")
-def _open_bucket(state, s, base, buckets, b, empty):  # type: ignore[no-untyped-def]
+def _open_bucket(memory, ring, buckets, b, empty):  # type: ignore[no-untyped-def]
     """Move a ring on to bucket `b` and say whether `b` is still held."""
-    head = np.int64(state[s, base])
+    head = np.int64(memory[ring])
     if head == 0:
-        state[s, base] = b
+        memory[ring] = b
         for k in range(buckets):
-            state[s, base + 1 + k] = empty
+            memory[ring + 1 + k] = empty
         return True
     if b > head:
         first = max(head + 1, b - buckets + 1)
         at = _place_of(first, buckets)
         for _ in range(first, b + 1):
-            state[s, base + 1 + at] = empty
+            memory[ring + 1 + at] = empty
             at += 1
             if at == buckets:
                 at = 0
-        state[s, base] = b
+        memory[ring] = b
         return True
     return b > head - buckets
 
 
 @njit(cache=True, inline="always")
-def _window_sum(state, s, base, buckets, window, now):  # type: ignore[no-untyped-def]
-    head = np.int64(state[s, base])
+def _count(counts, ring, buckets, b):  # type: ignore[no-untyped-def]
+    """Count one in bucket `b`; says whether it came too late for that."""
+    if not _open_bucket(counts, ring, buckets, b, np.int32(0)):
+        return True
+    counts[ring + 1 + _place_of(b, buckets)] += np.int32(1)
+    return False
+
+
+@njit(cache=True, inline="always")
+def _window_sum(memory, ring, buckets, window, now):  # type: ignore[no-untyped-def]
+    head = np.int64(memory[ring])
     total = 0.0
     if head == 0:
         return total
@@ -276,7 +346,7 @@ def _window_sum(state, s, base, buckets, window, now):  # type: ignore[no-untype
         return total
     at = _place_of(first, buckets)
     for _ in range(first, min(head, now) + 1):
-        total += state[s, base + 1 + at]
+        total += memory[ring + 1 + at]
         at += 1
         if at == buckets:
             at = 0
@@ -284,13 +354,13 @@ def _window_sum(state, s, base, buckets, window, now):  # type: ignore[no-untype
 
 
 @njit(cache=True, inline="always")
-def _window_extreme(state, s, base, buckets, window, now, sign):  # type: ignore[no-untyped-def]
-    head = np.int64(state[s, base])
+def _window_extreme(sums, ring, buckets, window, now, sign):  # type: ignore[no-untyped-def]
+    head = np.int64(sums[ring])
     best = -np.inf
     if head == 0:
         return np.nan
     for k in range(max(now - window + 1, head - buckets + 1), min(head, now) + 1):
-        best = max(best, sign * state[s, base + 1 + _place_of(k, buckets)])
+        best = max(best, sign * sums[ring + 1 + _place_of(k, buckets)])
     return sign * best if best > -np.inf else np.nan
 
 
@@ -304,21 +374,21 @@ def _spread_of(mean, square):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, inline="always")
-def _take_place(state, s, base, code):  # type: ignore[no-untyped-def]
+def _take_place(sums, base, code):  # type: ignore[no-untyped-def]
     """Count a force among the few remembered (space-saving: the rarest gives way to a new one)."""
     rarest = 0
     for k in range(PLACE_SLOTS):
-        if state[s, base + 2 * k] == code:
-            state[s, base + 2 * k + 1] += 1.0
+        if sums[base + 2 * k] == code:
+            sums[base + 2 * k + 1] += 1.0
             return
-        if state[s, base + 2 * k + 1] < state[s, base + 2 * rarest + 1]:
+        if sums[base + 2 * k + 1] < sums[base + 2 * rarest + 1]:
             rarest = k
-    state[s, base + 2 * rarest] = code
-    state[s, base + 2 * rarest + 1] += 1.0
+    sums[base + 2 * rarest] = code
+    sums[base + 2 * rarest + 1] += 1.0
 
 
 @njit(cache=True, inline="always")
-def _chosen(row, selections, parts, x, i, state, s):  # type: ignore[no-untyped-def]
+def _chosen(row, selections, parts, x, i, heads, s):  # type: ignore[no-untyped-def]
     """Which selections an event belongs to, as bits."""
     bits = np.uint64(0)
     left = parts[row.kind, row.role]
@@ -338,7 +408,7 @@ def _chosen(row, selections, parts, x, i, state, s):  # type: ignore[no-untyped-
         ):
             continue
         if sel.compare != 0:
-            v = _value(row, sel.source, sel.arg, x, i, state, s)
+            v = _value(row, sel.source, sel.arg, x, i, heads, s)
             if math.isnan(v) or (sel.compare == 1 and v < sel.bound) or (sel.compare == 2 and v > sel.bound):
                 continue
         bits |= np.uint64(1) << np.uint64(j)
@@ -365,36 +435,41 @@ def _logged(v, log):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, inline="always")
-def _ask_ahead(rows, slots, i, state, width, pairs, mask, relations, parts):  # type: ignore[no-untyped-def]
-    """Ask memory for the state of an entity, and the pairs, of rows that come soon."""
-    ahead = i + _STATE_AHEAD
+def _ask_ahead(  # type: ignore[no-untyped-def]
+    rows, slots, i, heads, places, first, blocks, sums, table, words, groups, group_fields, group_parts
+):
+    """Ask memory for what rows that come soon will touch: first for what says where it is, then for itself."""
+    width = heads.shape[1] * 8
+    ahead = i + _ROW_AHEAD
     if ahead < len(rows) and slots[ahead] >= 0:
-        base = slots[ahead] * width
         for line in range(0, width, _LINE):
-            fetch(state, base + line)
+            fetch(heads, slots[ahead] * width + line)
+    ahead = i + _BLOCKS_AHEAD
+    if ahead < len(rows) and slots[ahead] >= 0:
+        for k in range(len(blocks)):
+            at = np.int64(places[slots[ahead], first + k]) * (8 * GRAIN)
+            if at != 0:
+                for line in range(0, blocks[k] * (8 * GRAIN), _LINE):
+                    fetch(sums, at + line)
+    mask = np.uint64(len(table) - 1)
     ahead = i + _PAIRS_AHEAD
     if ahead < len(rows) and slots[ahead] >= 0:
-        possible = parts[rows[ahead].kind, rows[ahead].role]
-        for r in range(len(relations) if possible != 0 else 0):
-            if (possible >> np.uint64(relations[r].selection)) & np.uint64(1) == 0:
-                continue
-            other = _pair_field(rows[ahead], relations[r].field)
-            if other != 0:
-                at = _mix(slots[ahead], r, other) & mask
-                fetch(pairs, np.int64(at) * _PAIR_BYTES)
-
-
-@njit(cache=True, inline="always")
-def _pair_field(row, field):  # type: ignore[no-untyped-def]
-    if field == 0:
-        return row.other_lo
-    if field == 1:
-        return row.device_lo
-    if field == 2:
-        return row.sim_lo
-    if field == 3:
-        return row.place_lo
-    return row.third_lo
+        left = group_parts[rows[ahead].kind, rows[ahead].role]
+        while left != 0:
+            g = lowest(left)
+            left &= left - np.uint64(1)
+            fetch(table, np.int64(_mix(slots[ahead], g, _party(rows[ahead], group_fields[g])) & mask) * 8)
+    ahead = i + _RECORDS_AHEAD
+    if ahead < len(rows) and slots[ahead] >= 0:
+        left = group_parts[rows[ahead].kind, rows[ahead].role]
+        while left != 0:
+            g = lowest(left)
+            left &= left - np.uint64(1)
+            found = table[_mix(slots[ahead], g, _party(rows[ahead], group_fields[g])) & mask]
+            if found != 0:
+                record = np.int64(found & _LOW) * 8
+                for line in range(0, groups[g] * 8, _LINE):
+                    fetch(words, record + line)
 
 
 @njit(cache=True, inline="always")
@@ -405,22 +480,22 @@ def _night_of(ts):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, inline="always")
-def _take_night(row, state, s, base, night):  # type: ignore[no-untyped-def]
+def _take_night(row, sums, base, night):  # type: ignore[no-untyped-def]
     """Count a square once a night among the few remembered: (square, nights, last night) each."""
     y = math.floor((np.float64(row.lat) + 90.0) * _SQUARES_A_DEGREE)
     square = y * _SQUARES_ROUND + math.floor((np.float64(row.lon) + 180.0) * _SQUARES_A_DEGREE) + 1.0
     rarest = base
     for k in range(base, base + 3 * PLACE_SLOTS, 3):
-        if state[s, k] == square:
-            if state[s, k + 2] != night:
-                state[s, k + 1] += 1.0
-                state[s, k + 2] = night
+        if sums[k] == square:
+            if sums[k + 2] != night:
+                sums[k + 1] += 1.0
+                sums[k + 2] = night
             return
-        if state[s, k + 1] < state[s, rarest + 1]:
+        if sums[k + 1] < sums[rarest + 1]:
             rarest = k
-    state[s, rarest] = square
-    state[s, rarest + 1] += 1.0
-    state[s, rarest + 2] = night
+    sums[rarest] = square
+    sums[rarest + 1] += 1.0
+    sums[rarest + 2] = night
 
 
 @njit(cache=True)
@@ -433,15 +508,15 @@ def kilometres(lat, lon, lat2, lon2):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _away(lat, lon, state, s, base):  # type: ignore[no-untyped-def]
+def _away(lat, lon, sums, base):  # type: ignore[no-untyped-def]
     """How far from the middle of the usual night place's square; absent when either is not known."""
     best = base
     for k in range(base + 3, base + 3 * PLACE_SLOTS, 3):
-        if state[s, k + 1] > state[s, best + 1]:
+        if sums[k + 1] > sums[best + 1]:
             best = k
-    if state[s, best + 1] < ENOUGH_NIGHTS or math.isnan(lat) or math.isnan(lon):
+    if sums[best + 1] < ENOUGH_NIGHTS or math.isnan(lat) or math.isnan(lon):
         return np.nan
-    square = np.int64(state[s, best]) - 1
+    square = np.int64(sums[best]) - 1
     y = (square // _SQUARES_ROUND + 0.5) / _SQUARES_A_DEGREE - 90.0
     x = (square % _SQUARES_ROUND + 0.5) / _SQUARES_A_DEGREE - 180.0
     return kilometres(lat, lon, y, x)
@@ -452,12 +527,23 @@ def advance(  # type: ignore[no-untyped-def]
     rows,
     slots,
     x,
-    state,
-    pairs,
+    heads,
+    places,
+    sums,
+    counts,
+    table,
+    words,
+    amounts,
     used,
+    first_place,
+    blocks,
+    groups,
+    group_fields,
+    group_parts,
     selections,
     parts,
     relations,
+    totals,
     cells,
     cell_parts,
     cell_bits,
@@ -466,34 +552,38 @@ def advance(  # type: ignore[no-untyped-def]
     everys,
     out,
 ):
-    """Take rows in order: what was known before, what changes, what is known now. Gives (pairs used, rows too late).
+    """Take rows in order: what was known before, what changes, what is known now. Gives how many rows were too late.
 
-    `reads` are those of what was known before, of windows, and the rest; `peeks` the same for rows that only look.
+    `places` are the rows' heads as int32, `words` and `amounts` the pairs' records as int64 and float64. `reads` are
+    those of what was known before, of counts, of sums, and the rest; `peeks` the same for rows that only look.
     """
     n_rel = len(relations)
     nows = np.empty(len(everys), dtype=np.int64)
     buckets_of = np.empty(len(everys), dtype=np.int64)
-    words = cell_parts.shape[2]
+    n_words = cell_parts.shape[2]
     at_pair = np.empty(max(n_rel, 1), dtype=np.int64)
     old_last = np.empty(max(n_rel, 1), dtype=np.int64)
+    at_group = np.empty(max(len(groups), 1), dtype=np.int64)
     late_rows = 0
-    mask = np.uint64(len(pairs) - 1)
-    width = state.shape[1] * 8
     for i in range(len(rows)):
-        _ask_ahead(rows, slots, i, state, width, pairs, mask, relations, parts)
+        _ask_ahead(
+            rows, slots, i, heads, places, first_place, blocks, sums, table, words, groups, group_fields, group_parts
+        )
         row = rows[i]
         s = slots[i]
         if s < 0:  # looked at, but never seen
             out[i, :] = np.nan
             continue
-        clock = max(np.int64(state[s, 0]), row.ts)
-        bits = _chosen(row, selections, parts, x, i, state, s)
+        clock = max(np.int64(heads[s, 0]), row.ts)
+        bits = _chosen(row, selections, parts, x, i, heads, s)
         late = False
-        reads_before, reads_windows, reads_rest = reads
+        reads_before, reads_counts, reads_sums, reads_rest = reads
         if row.role == _PEEK:
-            reads_before, reads_windows, reads_rest = peeks
+            reads_before, reads_counts, reads_sums, reads_rest = peeks
             out[i, :] = np.nan
 
+        for g in range(len(groups)):
+            at_group[g] = _UNSOUGHT
         for r in range(n_rel):
             at_pair[r] = -1
             old_last[r] = _NEVER
@@ -503,71 +593,67 @@ def advance(  # type: ignore[no-untyped-def]
             other = _party(row, rel.field)
             if other == 0:
                 continue
-            at = find_pair(pairs, s, r, other)
-            if pairs[at].slot < 0:
-                pairs[at].slot = s
-                pairs[at].relation = r
-                pairs[at].other = other
-                pairs[at].first = row.ts
-                pairs[at].last = _NEVER
-                pairs[at].replied = _NEVER
-                pairs[at].returned = 0
-                pairs[at].count = 0
-                pairs[at].total = 0.0
-                used += 1
-            elif pairs[at].last + rel.lifetime < clock:  # forgotten: as if never seen
-                pairs[at].first = row.ts
-                pairs[at].last = _NEVER
-                pairs[at].replied = _NEVER
-                pairs[at].returned = 0
-                pairs[at].count = 0
-                pairs[at].total = 0.0
-            at_pair[r] = at
-            old_last[r] = pairs[at].last
+            record = at_group[rel.group]
+            if record < 0:
+                at, record = find_pair(table, words, s, rel.group, other)
+                if record == 0:
+                    record = _begin_pair(table, words, used, groups, at, s, rel.group, other)
+                at_group[rel.group] = record
+            last = words[record + rel.last]
+            if last != _NEVER and last + rel.lifetime < clock:  # forgotten: as if never seen
+                for k in range(rel.last, rel.end):
+                    words[record + k] = 0
+                last = np.int64(_NEVER)
+            if last == _NEVER and rel.first >= 0:
+                words[record + rel.first] = row.ts
+            at_pair[r] = record
+            old_last[r] = last
 
         for j in range(len(reads_before)):
             read = reads_before[j]
             code = read.code
             value = np.nan
             if code == SINCE:
-                last = state[s, read.base]
-                if last > 0.0:
-                    value = (clock - last) / 1e6
+                before = heads[s, read.base]
+                if before > 0.0:
+                    value = (clock - before) / 1e6
             elif code == NOVELTY:
                 if at_pair[read.relation] >= 0:
                     value = 1.0 if old_last[read.relation] == _NEVER else 0.0
             elif code == PAIR_AGE:
                 if at_pair[read.relation] >= 0:
-                    value = max(0.0, (row.ts - pairs[at_pair[read.relation]].first) / _DAY_US)
+                    value = max(0.0, (row.ts - words[at_pair[read.relation] + read.place]) / _DAY_US)
             elif code == PAIR_COUNT:
                 if at_pair[read.relation] >= 0:
-                    value = np.float64(pairs[at_pair[read.relation]].count)
+                    value = np.float64(words[at_pair[read.relation] + read.place])
             elif code == PAIR_TOTAL:
                 if at_pair[read.relation] >= 0:
-                    value = pairs[at_pair[read.relation]].total
+                    value = amounts[at_pair[read.relation] + read.place]
             elif code == PAIR_SINCE:
                 if at_pair[read.relation] >= 0 and old_last[read.relation] != _NEVER:
                     value = max(0.0, (row.ts - old_last[read.relation]) / 1e6)
             elif code == DEVIATION:
                 if (bits >> np.uint64(read.selection)) & np.uint64(1) != 0:
-                    v = _logged(_value(row, read.source, read.arg, x, i, state, s), read.log)
-                    if state[s, read.base] >= _ENOUGH_PAST and not math.isnan(v):
-                        m = state[s, read.base + 1]
+                    v = _logged(_value(row, read.source, read.arg, x, i, heads, s), read.log)
+                    past = np.int64(places[s, first_place + read.block]) * GRAIN + read.base
+                    if sums[past] >= _ENOUGH_PAST and not math.isnan(v):
+                        m = sums[past + 1]
                         floor = _SD_FLOOR * max(abs(m), 1e-9)
-                        spread = max(state[s, read.base + 2] - m * m, floor * floor)
+                        spread = max(sums[past + 2] - m * m, floor * floor)
                         value = (v - m) / math.sqrt(spread)
             elif (bits >> np.uint64(read.selection)) & np.uint64(1) != 0:  # USUAL_HOUR
+                hours = np.int64(places[s, first_place + read.block]) * GRAIN + read.base
                 total = 0.0
                 for k in range(HOUR_BINS):
-                    total += state[s, read.base + k]
+                    total += sums[hours + k]
                 bin_ = ((row.ts // _HOUR_US) % 24) // (24 // HOUR_BINS)
-                value = (state[s, read.base + bin_] + 1.0) / (total + HOUR_BINS)
+                value = (sums[hours + bin_] + 1.0) / (total + HOUR_BINS)
             out[i, read.column] = value
 
         if bits != 0:
             for j in range(len(everys)):
                 buckets_of[j] = _bucket(row.ts, everys[j])
-        for word in range(words if bits != 0 else 0):
+        for word in range(n_words if bits != 0 else 0):
             left = cell_parts[row.kind, row.role, word]
             while left != 0:
                 j = lowest(left) + 64 * word
@@ -576,16 +662,22 @@ def advance(  # type: ignore[no-untyped-def]
                     continue
                 cell = cells[j]
                 code = cell.code
-                base = cell.base
+                if code == LAST:
+                    heads[s, cell.base] = max(heads[s, cell.base], np.float64(row.ts))
+                    continue
+                block = block_of(places, s, first_place + cell.block, blocks[cell.block], used)
+                base = block * GRAIN + cell.base
+                ring = block * (_COUNTS_A_GRAIN if cell.counted == 1 else GRAIN) + cell.ring
                 if code == RING_SUM:
-                    v = _value(row, cell.source, cell.arg, x, i, state, s)
+                    v = _value(row, cell.source, cell.arg, x, i, heads, s)
                     if math.isnan(v):
                         continue
                     b = buckets_of[cell.clock]
-                    if _open_bucket(state, s, base, cell.buckets, b, 0.0):
-                        # by `number`: the value, how many there are, or their squares
-                        taken = v if cell.number == 0.0 else (1.0 if cell.number == 1.0 else v * v)
-                        state[s, base + 1 + _place_of(b, cell.buckets)] += taken
+                    if cell.counted == 1:
+                        late = _count(counts, ring, cell.buckets, b) or late
+                    elif _open_bucket(sums, ring, cell.buckets, b, 0.0):
+                        # by `number`: the value, or its square
+                        sums[ring + 1 + _place_of(b, cell.buckets)] += v if cell.number == 0.0 else v * v
                     else:
                         late = True
                 elif code == DISTINCT or code == RETURNING:
@@ -597,50 +689,46 @@ def advance(  # type: ignore[no-untyped-def]
                         continue
                     b = buckets_of[cell.clock]
                     counted = before != _NEVER
-                    counts = True
+                    counts_now = True
                     if code == RETURNING:
-                        counted = counted and pairs[at].returned == 1
+                        counted = counted and words[at + cell.mark] == 1
                         if before != _NEVER and row.ts - before >= cell.gap:
-                            pairs[at].returned = 1
-                        counts = pairs[at].returned == 1
-                    if counts and _open_bucket(state, s, base, cell.buckets, b, 0.0):
-                        state[s, base + 1 + _place_of(b, cell.buckets)] += 1.0
-                    elif counts:
-                        late = True
+                            words[at + cell.mark] = 1
+                        counts_now = words[at + cell.mark] == 1
+                    if counts_now:
+                        late = _count(counts, ring, cell.buckets, b) or late
                     if counted:
                         b_old = _bucket(before, cell.every)
-                        if b_old > np.int64(state[s, base]) - cell.buckets:
-                            state[s, base + 1 + _place_of(b_old, cell.buckets)] -= 1.0
-                elif code == LAST:
-                    state[s, base] = max(state[s, base], np.float64(row.ts))
+                        if b_old > np.int64(counts[ring]) - cell.buckets:
+                            counts[ring + 1 + _place_of(b_old, cell.buckets)] -= np.int32(1)
                 elif code == KNOWN:
-                    v = _value(row, cell.source, cell.arg, x, i, state, s)
-                    if not math.isnan(v) and np.float64(row.ts) >= state[s, base]:
-                        state[s, base] = row.ts
-                        state[s, base + 1] = v
+                    v = _value(row, cell.source, cell.arg, x, i, heads, s)
+                    if not math.isnan(v) and np.float64(row.ts) >= sums[base]:
+                        sums[base] = row.ts
+                        sums[base + 1] = v
                 elif code == PAST:
-                    v = _logged(_value(row, cell.source, cell.arg, x, i, state, s), cell.log)
+                    v = _logged(_value(row, cell.source, cell.arg, x, i, heads, s), cell.log)
                     if math.isnan(v):
                         continue
-                    state[s, base] += 1.0
-                    a = max(1.0 / state[s, base], cell.number)
-                    state[s, base + 1] += a * (v - state[s, base + 1])
-                    state[s, base + 2] += a * (v * v - state[s, base + 2])
+                    sums[base] += 1.0
+                    a = max(1.0 / sums[base], cell.number)
+                    sums[base + 1] += a * (v - sums[base + 1])
+                    sums[base + 2] += a * (v * v - sums[base + 2])
                 elif code == HOURS:
-                    state[s, base + ((row.ts // _HOUR_US) % 24) // (24 // HOUR_BINS)] += 1.0
+                    sums[base + ((row.ts // _HOUR_US) % 24) // (24 // HOUR_BINS)] += 1.0
                 elif code == PLACES:
-                    v = _value(row, cell.source, cell.arg, x, i, state, s)
+                    v = _value(row, cell.source, cell.arg, x, i, heads, s)
                     if not math.isnan(v):
-                        _take_place(state, s, base, v)
+                        _take_place(sums, base, v)
                 elif code == RING_MAX or code == RING_MIN:
-                    v = _value(row, cell.source, cell.arg, x, i, state, s)
+                    v = _value(row, cell.source, cell.arg, x, i, heads, s)
                     if math.isnan(v):
                         continue
                     b = buckets_of[cell.clock]
                     empty = -np.inf if code == RING_MAX else np.inf
-                    if _open_bucket(state, s, base, cell.buckets, b, empty):
-                        k = base + 1 + _place_of(b, cell.buckets)
-                        state[s, k] = max(state[s, k], v) if code == RING_MAX else min(state[s, k], v)
+                    if _open_bucket(sums, ring, cell.buckets, b, empty):
+                        k = ring + 1 + _place_of(b, cell.buckets)
+                        sums[k] = max(sums[k], v) if code == RING_MAX else min(sums[k], v)
                     else:
                         late = True
                 elif code == REPLIES:
@@ -648,238 +736,271 @@ def advance(  # type: ignore[no-untyped-def]
                     other = _party(row, rel.field)
                     if other == 0:
                         continue
-                    at = find_pair(pairs, s, cell.relation, other)
-                    if pairs[at].slot < 0 or pairs[at].last + rel.lifetime < clock:
+                    at = at_group[rel.group]
+                    if at < 0:
+                        _, at = find_pair(table, words, s, rel.group, other)
+                        if at == 0:
+                            continue
+                    asked = words[at + rel.last]
+                    if asked == _NEVER or asked + rel.lifetime < clock:
                         continue
-                    asked = pairs[at].last
-                    if asked != _NEVER and 0 <= row.ts - asked <= cell.gap and pairs[at].replied < asked:
-                        pairs[at].replied = row.ts
-                        b = buckets_of[cell.clock]
-                        if _open_bucket(state, s, base, cell.buckets, b, 0.0):
-                            state[s, base + 1 + _place_of(b, cell.buckets)] += 1.0
-                        else:
-                            late = True
+                    if 0 <= row.ts - asked <= cell.gap and words[at + cell.mark] < asked:
+                        words[at + cell.mark] = row.ts
+                        late = _count(counts, ring, cell.buckets, buckets_of[cell.clock]) or late
                 elif code == BURSTS:
-                    # layout: [last burst's time, head, buckets...]; the watched ring already holds this event
+                    # its number: the last burst's time; the watched ring already holds this event
                     size = _window_sum(
-                        state,
-                        s,
-                        cell.watch,
+                        counts,
+                        block * _COUNTS_A_GRAIN + cell.watch,
                         cell.watch_buckets,
                         cell.watch_window,
                         _bucket(clock, cell.watch_every),
                     )
-                    ring = base + 1
                     if size >= cell.number:
-                        if row.ts - np.int64(state[s, base]) >= cell.gap:
-                            b = buckets_of[cell.clock]
-                            if _open_bucket(state, s, ring, cell.buckets, b, 0.0):
-                                state[s, ring + 1 + _place_of(b, cell.buckets)] += 1.0
-                            else:
-                                late = True
-                        state[s, base] = max(state[s, base], np.float64(row.ts))
+                        if row.ts - np.int64(sums[base]) >= cell.gap:
+                            late = _count(counts, ring, cell.buckets, buckets_of[cell.clock]) or late
+                        sums[base] = max(sums[base], np.float64(row.ts))
 
                 elif code == NIGHTS:
                     night = _night_of(row.ts)
                     if night >= 0 and not (math.isnan(row.lat) or math.isnan(row.lon)):
-                        _take_night(row, state, s, base, np.float64(night))
+                        _take_night(row, sums, base, np.float64(night))
                 elif code == JOURNEYS:
-                    # layout: [when it went away, latest event with coordinates, head, buckets...]
-                    km = _away(np.float64(row.lat), np.float64(row.lon), state, s, cell.watch)
-                    if math.isnan(km) or row.ts < np.int64(state[s, base + 1]):
+                    # its numbers: when it went away, the latest event with coordinates
+                    nights = block * GRAIN + cell.watch
+                    km = _away(np.float64(row.lat), np.float64(row.lon), sums, nights)
+                    if math.isnan(km) or row.ts < np.int64(sums[base + 1]):
                         continue
-                    state[s, base + 1] = row.ts
-                    if state[s, base] == 0.0:
+                    sums[base + 1] = row.ts
+                    if sums[base] == 0.0:
                         if km >= cell.number:
-                            state[s, base] = row.ts
+                            sums[base] = row.ts
                     elif km <= 0.5 * cell.number:
-                        state[s, base] = 0.0
-                        b = buckets_of[cell.clock]
-                        if _open_bucket(state, s, base + 2, cell.buckets, b, 0.0):
-                            state[s, base + 3 + _place_of(b, cell.buckets)] += 1.0
-                        else:
-                            late = True
+                        sums[base] = 0.0
+                        late = _count(counts, ring, cell.buckets, buckets_of[cell.clock]) or late
                 elif code == NIGHTS_AWAY:
-                    # layout: [the latest night counted, head, buckets...]
+                    # its number: the latest night counted
                     night = _night_of(row.ts)
-                    if night <= np.int64(state[s, base]):
+                    if night <= np.int64(sums[base]):
                         continue
-                    if _away(np.float64(row.lat), np.float64(row.lon), state, s, cell.watch) >= cell.number:
-                        state[s, base] = night
-                        b = buckets_of[cell.clock]
-                        if _open_bucket(state, s, base + 1, cell.buckets, b, 0.0):
-                            state[s, base + 2 + _place_of(b, cell.buckets)] += 1.0
-                        else:
-                            late = True
+                    nights = block * GRAIN + cell.watch
+                    if _away(np.float64(row.lat), np.float64(row.lon), sums, nights) >= cell.number:
+                        sums[base] = night
+                        late = _count(counts, ring, cell.buckets, buckets_of[cell.clock]) or late
 
         for r in range(n_rel):
-            if at_pair[r] >= 0:
-                at = at_pair[r]
-                pairs[at].last = max(pairs[at].last, row.ts)
-                if pairs[at].count < _MOST_COUNTED:
-                    pairs[at].count += 1
+            record = at_pair[r]
+            if record >= 0:
                 rel = relations[r]
-                if rel.source != V_ONE:
-                    v = _value(row, rel.source, rel.arg, x, i, state, s)
-                    if not math.isnan(v):
-                        pairs[at].total += v
+                words[record + rel.last] = max(words[record + rel.last], row.ts)
+                if rel.count >= 0:
+                    words[record + rel.count] = min(words[record + rel.count] + 1, _MOST_COUNTED)
+        for j in range(len(totals)):
+            total_of = totals[j]
+            record = at_pair[total_of.relation]
+            if record >= 0:
+                v = _value(row, total_of.source, total_of.arg, x, i, heads, s)
+                if not math.isnan(v):
+                    amounts[record + total_of.place] += v
         if row.role != _PEEK:
-            state[s, 0] = clock
-            state[s, 1] = max(state[s, 1], np.float64(row.recorded))
-            state[s, 2] += 1.0
+            heads[s, 0] = clock
+            heads[s, 1] = max(heads[s, 1], np.float64(row.recorded))
+            heads[s, 2] += 1.0
 
         for j in range(len(everys)):
             nows[j] = _bucket(clock, everys[j])
-        for j in range(len(reads_windows)):
-            read = reads_windows[j]
-            out[i, read.column] = _window_sum(
-                state, s, read.base, read.buckets, read.window, nows[read.clock]
-            )
+        for j in range(len(reads_counts)):
+            read = reads_counts[j]
+            here = np.int64(places[s, first_place + read.block]) * _COUNTS_A_GRAIN + read.base
+            out[i, read.column] = _window_sum(counts, here, read.buckets, read.window, nows[read.clock])
+        for j in range(len(reads_sums)):
+            read = reads_sums[j]
+            here = np.int64(places[s, first_place + read.block]) * GRAIN + read.base
+            out[i, read.column] = _window_sum(sums, here, read.buckets, read.window, nows[read.clock])
         for j in range(len(reads_rest)):
             read = reads_rest[j]
             code = read.code
             value = np.nan
-            if code == MEAN:
+            block = np.int64(places[s, first_place + read.block])
+            base = block * GRAIN + read.base
+            if code == MEAN or code == SPREAD:
                 now = nows[read.clock]
-                n = _window_sum(state, s, read.base2, read.buckets2, read.window, now)
-                if n > 0.0:
-                    value = _window_sum(state, s, read.base, read.buckets, read.window, now) / n
-            elif code == SPREAD:
-                now = nows[read.clock]
-                n = _window_sum(state, s, read.base2, read.buckets2, read.window, now)
-                if n >= 2.0:
-                    m = _window_sum(state, s, read.base, read.buckets, read.window, now) / n
-                    square = _window_sum(state, s, read.base3, read.buckets3, read.window, now) / n
+                n = _window_sum(
+                    counts, block * _COUNTS_A_GRAIN + read.base2, read.buckets2, read.window, now
+                )
+                if code == MEAN and n > 0.0:
+                    value = _window_sum(sums, base, read.buckets, read.window, now) / n
+                elif code == SPREAD and n >= 2.0:
+                    m = _window_sum(sums, base, read.buckets, read.window, now) / n
+                    square = _window_sum(sums, block * GRAIN + read.base3, read.buckets3, read.window, now) / n
                     value = _spread_of(m, square)
             elif code == LISTED:
-                value = 1.0 if state[s, read.base] > 0.0 and state[s, read.base + 1] >= clock else 0.0
+                value = 1.0 if sums[base] > 0.0 and sums[base + 1] >= clock else 0.0
             elif code == HAPPENING:
                 value = 1.0 if (bits >> np.uint64(read.selection)) & np.uint64(1) != 0 else 0.0
             elif code == AWAY_KM:
                 if (bits >> np.uint64(read.selection)) & np.uint64(1) != 0:
-                    value = _away(np.float64(row.lat), np.float64(row.lon), state, s, read.base)
+                    value = _away(np.float64(row.lat), np.float64(row.lon), sums, base)
             elif code == RATIO:
                 top = out[i, read.base] if read.base >= 0 else x[i, -1 - read.base]
                 bottom = out[i, read.base2] if read.base2 >= 0 else x[i, -1 - read.base2]
                 if not math.isnan(bottom) and bottom != 0.0:
                     value = top / bottom
             elif code == VALUE:
-                if state[s, read.base] > 0.0:
-                    value = state[s, read.base + 1]
+                if sums[base] > 0.0:
+                    value = sums[base + 1]
             elif code == AGE:
-                if state[s, read.base] > 0.0:
-                    value = (clock - state[s, read.base + 1]) / _DAY_US
+                if sums[base] > 0.0:
+                    value = (clock - sums[base + 1]) / _DAY_US
             elif code == WINDOW_MAX:
-                value = _window_extreme(state, s, read.base, read.buckets, read.window, nows[read.clock], 1.0)
+                value = _window_extreme(sums, base, read.buckets, read.window, nows[read.clock], 1.0)
             elif code == WINDOW_MIN:
-                value = _window_extreme(
-                    state, s, read.base, read.buckets, read.window, nows[read.clock], -1.0
-                )
+                value = _window_extreme(sums, base, read.buckets, read.window, nows[read.clock], -1.0)
             elif code == PLACE or code == PLACE_SHARE:
                 best = 0
                 total = 0.0
                 for k in range(PLACE_SLOTS):
-                    total += state[s, read.base + 2 * k + 1]
-                    if state[s, read.base + 2 * k + 1] > state[s, read.base + 2 * best + 1]:
+                    total += sums[base + 2 * k + 1]
+                    if sums[base + 2 * k + 1] > sums[base + 2 * best + 1]:
                         best = k
                 if total > 0.0:
-                    weight = state[s, read.base + 2 * best + 1]
-                    value = state[s, read.base + 2 * best] if code == PLACE else weight / total
+                    weight = sums[base + 2 * best + 1]
+                    value = sums[base + 2 * best] if code == PLACE else weight / total
             out[i, read.column] = value
         if late:
             late_rows += 1
-    return used, late_rows
+    return late_rows
 
 
 @njit(cache=True)
-def usual_values(values, columns, slots, times, state, base, memory, asked, before):  # type: ignore[no-untyped-def]
+def usual_values(  # type: ignore[no-untyped-def]
+    values, always, sometimes, slots, times, heads, places, sums, used, since, first, memory, asked, before
+):
     """What is usual of some columns of each entity's rows: a mean that forgets with time, not with events.
 
-    Weighted by exp(-age / memory), so that one busy evening does not become what is usual. (Time, mean) a column from
-    state column `base`. What was usual before the rows in `asked` (ascending) goes into `before`.
+    Weighted by exp(-age / memory), so that one busy evening does not become what is usual. What was usual before the
+    rows in `asked` (ascending) goes into `before`, by column.
+
+    `always` are columns that are never absent: their time is that of the entity's latest row, column `since` of its
+    head, and their means are in blocks of GRAIN from `first` on. A mean of nothing but zeros takes no block. `sometimes`
+    are the others: blocks of GRAIN / 2 pairs of a time and a mean.
     """
-    width = state.shape[1] * 8
+    n_always, n_sometimes = len(always), len(sometimes)
+    second = first + (n_always + GRAIN - 1) // GRAIN
+    n_blocks = second - first + (2 * n_sometimes + GRAIN - 1) // GRAIN
+    width = heads.shape[1] * 8
     next_asked = 0
     for i in range(len(values)):
-        ahead = i + _STATE_AHEAD
+        ahead = i + _ROW_AHEAD
         if ahead < len(values) and slots[ahead] >= 0:
-            row_at = slots[ahead] * width
-            for line in range(base * 8, (base + 2 * len(columns)) * 8, _LINE):
-                fetch(state, row_at + line)
+            fetch(heads, slots[ahead] * width)
+            for k in range(first * 4, (first + n_blocks) * 4, _LINE):
+                fetch(heads, slots[ahead] * width + k)
+        ahead = i + _BLOCKS_AHEAD
+        if ahead < len(values) and slots[ahead] >= 0:
+            for k in range(first, first + n_blocks):
+                if places[slots[ahead], k] != 0:
+                    fetch(sums, np.int64(places[slots[ahead], k]) * (8 * GRAIN))
         s = slots[i]
-        told = next_asked < len(asked) and asked[next_asked] == i
-        if told:
-            for j in range(len(columns)):
-                k = base + 2 * j
-                before[next_asked, j] = state[s, k + 1] if s >= 0 and state[s, k] > 0.0 else np.nan
+        if next_asked < len(asked) and asked[next_asked] == i:
+            known = s >= 0 and heads[s, since] > 0.0
+            for j in range(n_always):
+                at = np.int64(places[s, first + j // GRAIN]) * GRAIN + j % GRAIN if known else 0
+                before[next_asked, j] = sums[at] if known else np.nan
+            for j in range(n_sometimes):
+                at = np.int64(places[s, second + 2 * j // GRAIN]) * GRAIN + 2 * j % GRAIN if s >= 0 else 0
+                before[next_asked, n_always + j] = sums[at + 1] if sums[at] > 0.0 else np.nan
             next_asked += 1
         if s < 0:
             continue
-        known_since = -1.0
-        weight = 0.0
         now = np.float64(times[i])
-        for j in range(len(columns)):
-            v = values[i, columns[j]]
+        latest = heads[s, since]
+        known_since = latest
+        weight = 1.0 - math.exp(-max(times[i] - latest, 0.0) / memory)
+        for start in range(0, n_always, GRAIN):
+            column = first + start // GRAIN
+            end = min(start + GRAIN, n_always)
+            if places[s, column] == 0:
+                something = False
+                for j in range(start, end):
+                    something = something or values[i, always[j]] != 0.0
+                if not something:
+                    continue
+            at = block_of(places, s, column, 1, used) * GRAIN - start
+            for j in range(start, end):
+                v = values[i, always[j]]
+                if latest > 0.0:
+                    sums[at + j] += weight * (v - sums[at + j])
+                else:
+                    sums[at + j] = v
+        heads[s, since] = max(latest, now)
+        for j in range(n_sometimes):
+            v = values[i, sometimes[j]]
             if math.isnan(v):
                 continue
-            k = base + 2 * j
-            last = state[s, k]
+            at = block_of(places, s, second + 2 * j // GRAIN, 1, used) * GRAIN + 2 * j % GRAIN
+            last = sums[at]
             if last == 0.0:
-                state[s, k + 1] = v
+                sums[at + 1] = v
             else:
                 if last != known_since:
                     known_since = last
                     weight = 1.0 - math.exp(-max(times[i] - last, 0.0) / memory)
-                state[s, k + 1] += weight * (v - state[s, k + 1])
-            state[s, k] = max(last, now)
+                sums[at + 1] += weight * (v - sums[at + 1])
+            sums[at] = max(last, now)
 
 
 @njit(cache=True)
-def slots_of(rows, table_hi, table_lo, table_slot, count, state, lifetime, now, entity_slots):  # type: ignore[no-untyped-def]
+def slots_of(rows, table, heads, tokens, count, lifetime, now, entity_slots):  # type: ignore[no-untyped-def]
     """Find each row's entity in the table, giving new ones the next slot; gives (count, latest recorded time).
 
-    An entity unseen for its lifetime is new again: it gets a new row of state, and with it new pairs. The old row
-    stays for the rows before this one, and goes when the table next grows.
+    `tokens` are the rows' heads as uint64. An entity unseen for its lifetime is new again: it gets a new row of state,
+    and with it new pairs. The old row stays for the rows before this one, and goes when the table next grows.
     """
-    mask = np.uint64(len(table_slot) - 1)
+    mask = np.uint64(len(table) - 1)
+    width = heads.shape[1] * 8
     for i in range(len(rows)):
-        if i + _TABLE_AHEAD < len(rows):
-            soon = rows[i + _TABLE_AHEAD]
-            at = np.int64((soon.own_lo ^ (soon.own_lo >> np.uint64(32)) ^ soon.own_hi) & mask)
-            fetch(table_slot, at * 4)
-            fetch(table_lo, at * 8)
-            fetch(table_hi, at * 8)
+        ahead = i + _TABLE_AHEAD
+        if ahead < len(rows):
+            fetch(table, np.int64(_own_hash(rows[ahead].own_hi, rows[ahead].own_lo) & mask) * 8)
+        ahead = i + _HEADS_AHEAD
+        if ahead < len(rows):
+            found = table[_own_hash(rows[ahead].own_hi, rows[ahead].own_lo) & mask] & _LOW
+            if found != 0:
+                fetch(heads, (np.int64(found) - 1) * width)
         hi, lo = rows[i].own_hi, rows[i].own_lo
         now = max(now, rows[i].recorded)
-        at = (lo ^ (lo >> np.uint64(32)) ^ hi) & mask
+        mixed = _own_hash(hi, lo)
+        at = mixed & mask
+        slot = np.int64(-1)
+        is_new = False
         while True:
-            slot = table_slot[at]
-            if slot < 0:
-                if rows[i].role == _PEEK:
+            found = table[at]
+            if found == 0:
+                is_new = True
+                break
+            if (found & _HIGH) == (mixed & _HIGH):
+                slot = np.int64(found & _LOW) - 1
+                if tokens[slot, 3] == hi and tokens[slot, 4] == lo:
+                    if heads[slot, 1] > 0.0 and np.int64(heads[slot, 1]) + lifetime < now:
+                        is_new = True
                     break
-                table_hi[at] = hi
-                table_lo[at] = lo
-                table_slot[at] = count
+            at = (at + np.uint64(1)) & mask
+        looks = rows[i].role == _PEEK
+        if is_new:
+            slot = np.int64(-1)
+            if not looks:
                 slot = count
                 count += 1
-                break
-            if table_lo[at] == lo and table_hi[at] == hi:
-                if state[slot, 1] > 0.0 and np.int64(state[slot, 1]) + lifetime < now:
-                    if rows[i].role == _PEEK:
-                        slot = -1
-                    else:
-                        table_slot[at] = count
-                        slot = count
-                        count += 1
-                break
-            at = (at + np.uint64(1)) & mask
-        if slot >= 0 and rows[i].role != _PEEK:
+                table[at] = (mixed & _HIGH) | np.uint64(slot + 1)
+                tokens[slot, 3], tokens[slot, 4] = hi, lo
+        if slot >= 0 and not looks:
             # already now: the entity's next row may be in this same batch, and a lifetime later
-            state[slot, 1] = max(state[slot, 1], np.float64(rows[i].recorded))
+            heads[slot, 1] = max(heads[slot, 1], np.float64(rows[i].recorded))
         entity_slots[i] = slot
     return count, now
 
 
-assert HEADER == 3
+assert HEADER == 5
 
 Floats = npt.NDArray[np.float64]

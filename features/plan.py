@@ -29,6 +29,7 @@ class SubjectPlan:
     entity: Entity
     columns: tuple[str, ...]  # own first pass, other's, things', own second pass
     own: int  # how many are its own first pass
+    always_own: tuple[int, ...]  # and which of these are never absent
     other_from: int  # where the other party's columns begin, and which of its outputs they are
     other_picks: tuple[int, ...]
     things_from: dict[Entity, int]
@@ -73,10 +74,10 @@ class Plan:
         """A digest of what is kept and in which order: state kept under another layout cannot be taken up."""
         hasher = hashlib.blake2b(repr(ROW.descr).encode(), digest_size=16)
         for program in [*self.first.values(), *(plan.second for plan in self.subjects.values())]:
-            hasher.update(f"{program.entity.name} {program.second_pass} {program.width}".encode())
+            hasher.update(f"{program.entity.name} {program.second_pass} {program.head}".encode())
             hasher.update(repr(program.names).encode())
-            parts = (program.selections, program.parts, program.relations, program.cells)
-            for part in (*parts, program.before, program.after):
+            parts = (program.selections, program.parts, program.relations, program.sums, program.cells)
+            for part in (*parts, program.blocks, program.groups, program.before, program.after):
                 hasher.update(part.tobytes())
         for plan in self.subjects.values():
             hasher.update(repr((plan.columns, plan.own, plan.other_picks, plan.thing_picks)).encode())
@@ -181,6 +182,7 @@ def _subject(
         entity,
         (*columns, *second.names),
         len(own),
+        first[entity].always,
         other_from,
         tuple(own.index(n) for n in others),
         things_from,

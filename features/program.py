@@ -3,11 +3,15 @@
 A program belongs to one entity and one pass. It holds
 
 * `selections`: which events are meant (tested once a row, as bits),
-* `relations`: which pairs are remembered,
-* `cells`: what is kept in an entity's row of state and how an event changes it,
+* `relations`: which pairs are remembered, `groups` which of them share one record,
+* `cells`: what is kept of an entity and how an event changes it, `blocks` where,
 * `reads`: what is told of it, one output column a feature.
 
 Features that need the same cell share it: an hour and a day of the same count at one resolution are one ring.
+
+An entity's row holds its clock, its token, the times of its last events, and where its blocks are. A block holds the
+cells of one selection, and is there from the first event of that selection on: until then all of it is zero, which
+every cell reads as "nothing yet". In a block come numbers (float64) first, and then rings of counts (int32).
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -38,7 +42,19 @@ RELATION: Final = np.dtype(
     [
         ("selection", "i4"),
         ("field", "i4"),
+        ("group", "i4"),  # which records it is in
+        ("last", "i4"),  # where in the record its latest time is
+        ("end", "i4"),  # and where what follows of this relation ends
+        ("first", "i4"),  # where its first time is, its count; -1: not kept
+        ("count", "i4"),
         ("lifetime", "i8"),
+    ],
+    align=True,
+)
+SUM: Final = np.dtype(
+    [
+        ("relation", "i4"),
+        ("place", "i4"),  # where in the record
         ("source", "i4"),  # what is summed of the pair
         ("arg", "i4"),
     ],
@@ -50,15 +66,19 @@ CELL: Final = np.dtype(
         ("selection", "i4"),
         ("source", "i4"),
         ("arg", "i4"),
-        ("base", "i4"),  # first column in the state row
+        ("block", "i4"),  # which block it is in; the time of a last event is in the row itself
+        ("base", "i4"),  # where in it its numbers are
+        ("ring", "i4"),  # and its ring, in 32-bit words for a ring of counts
+        ("counted", "i4"),  # 1: a ring of counts
         ("buckets", "i4"),
         ("every", "i8"),
         ("relation", "i4"),
+        ("mark", "i4"),  # where in a pair's record it writes down who returned, or when they replied
         ("log", "i4"),
         ("gap", "i8"),
         ("number", "f8"),
         ("clock", "i4"),  # which of the program's sizes of bucket
-        ("watch", "i4"),  # bursts: base of the watched ring; journeys: of the nights
+        ("watch", "i4"),  # bursts: the watched ring; journeys: base of the nights
         ("watch_buckets", "i4"),
         ("watch_window", "i4"),
         ("watch_every", "i8"),
@@ -68,6 +88,8 @@ CELL: Final = np.dtype(
 READ: Final = np.dtype(
     [
         ("code", "i4"),
+        ("block", "i4"),
+        ("counted", "i4"),
         ("base", "i4"),
         ("base2", "i4"),
         ("base3", "i4"),
@@ -80,6 +102,7 @@ READ: Final = np.dtype(
         ("source", "i4"),
         ("arg", "i4"),
         ("relation", "i4"),
+        ("place", "i4"),  # where in a pair's record it is
         ("log", "i4"),
         ("column", "i4"),
         ("clock", "i4"),  # which of the program's sizes of bucket
@@ -97,6 +120,8 @@ SINCE, NOVELTY, PAIR_AGE, PAIR_COUNT, PAIR_TOTAL, PAIR_SINCE, DEVIATION, USUAL_H
 BEFORE_READS: Final = 8
 WINDOW, WINDOW_MAX, WINDOW_MIN, MEAN, SPREAD, VALUE, AGE, LISTED, RATIO, PLACE, PLACE_SHARE = range(9, 20)
 HAPPENING, AWAY_KM = range(20, 22)
+
+_NEVER_ABSENT: Final = (WINDOW, LISTED, HAPPENING)
 
 # Values
 V_ONE, V_VALUE, V_BALANCE, V_BORN, V_HOME, V_FORCE, V_AGE, V_PREPAID, V_SINCE, V_OTHER = range(10)
@@ -121,8 +146,14 @@ _SOURCES: Final = {
 }
 _FIELD_CODES: Final = {"other": 0, "device": 1, "sim": 2, "place": 3, "third": 4}
 
-HEADER: Final = 3
-"""Columns at the head of every state row: clock (latest event time), last recorded time, rows seen."""
+HEADER: Final = 5
+"""Columns at the head of every row: clock (latest event time), last recorded time, rows seen, the token's two halves."""
+
+GRAIN: Final = 4
+"""Blocks are so many float64 long, or a multiple of it: half a cache line."""
+
+RECORD: Final = 2
+"""Words at the head of a pair's record: the other, and whose it is with its group."""
 
 MOST_SELECTIONS: Final = 64
 """The selections an event belongs to are the bits of one 64-bit number."""
@@ -138,11 +169,13 @@ ENOUGH_NIGHTS: Final = 3.0
 
 # What cells keep ahead of their ring, and how what a ring of sums takes of a value is marked
 _AHEAD: Final = {BURSTS: 1, JOURNEYS: 2, NIGHTS_AWAY: 1}
+_COUNTS: Final = (DISTINCT, RETURNING, REPLIES, BURSTS, JOURNEYS, NIGHTS_AWAY)
 _TIMES: Final = 1.0
 _SQUARES: Final = 2.0
 
 
-Reads = tuple[npt.NDArray[np.void], npt.NDArray[np.void], npt.NDArray[np.void]]
+Table = npt.NDArray[np.void]
+Reads = tuple[Table, Table, Table, Table]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -152,17 +185,28 @@ class Program:
     entity: Entity
     second_pass: bool
     names: tuple[str, ...]
-    width: int
-    selections: npt.NDArray[np.void]
-    relations: npt.NDArray[np.void]
-    cells: npt.NDArray[np.void]
-    before: npt.NDArray[np.void]  # reads of what was known before an event
-    after: npt.NDArray[np.void]  # and of what is known after it
+    head: int  # columns of an entity's row, before it says where its blocks are
+    blocks: npt.NDArray[np.int64]  # how long each block is, in grains
+    groups: npt.NDArray[np.int64]  # how long the records of each group of relations are, in words
+    selections: Table
+    relations: Table
+    sums: Table
+    cells: Table
+    before: Table  # reads of what was known before an event
+    after: Table  # and of what is known after it
     # What follows from these, so that a row costs what concerns it
     parts: npt.NDArray[np.uint64]  # by kind and role, the selections that an event can belong to
     cell_parts: npt.NDArray[np.uint64]  # by kind and role, the cells that an event can change, 64 to a word
     cell_bits: npt.NDArray[np.uint64]  # by cell, its selection's bit
+    group_parts: npt.NDArray[np.uint64]  # by kind and role, the groups whose records an event can touch
+    group_fields: npt.NDArray[np.int64]  # by group, what makes its pairs
     everys: npt.NDArray[np.int64]  # the sizes of bucket there are
+
+    @property
+    def always(self) -> tuple[int, ...]:
+        """Output columns that are never absent, of an entity that is known."""
+        told = {int(read["column"]) for read in self.after if int(read["code"]) in _NEVER_ABSENT}
+        return tuple(sorted(told))
 
     @property
     def outputs(self) -> int:
@@ -170,7 +214,7 @@ class Program:
         return len(self.names)
 
     def reads(self, columns: Collection[int] | None = None) -> Reads:
-        """What is read of a row, for all output columns or for some: known before, windows, and the rest.
+        """What is read of a row, for all output columns or for some: known before, counts, sums, and the rest.
 
         A ratio is read after its parts, and they with it.
         """
@@ -179,8 +223,8 @@ class Program:
             if int(read["column"]) in wanted and int(read["code"]) == RATIO:
                 wanted |= {int(read[part]) for part in ("base", "base2") if read[part] >= 0}
         before, after = (part[np.isin(part["column"], sorted(wanted))] for part in (self.before, self.after))
-        windows = after["code"] == WINDOW
-        return before, after[windows], after[~windows]
+        windows, counted = after["code"] == WINDOW, after["counted"] == 1
+        return before, after[windows & counted], after[windows & ~counted], after[~windows]
 
 
 class _Compiler:
@@ -202,16 +246,15 @@ class _Compiler:
         self.by_name = {f.name: f for f in catalogue.of(entity)}
         self.inputs = inputs
         self.second_pass = second_pass
-        self.width = HEADER
         self.selections: list[tuple[object, ...]] = []
         self.selection_index: dict[Selection, int] = {}
-        self.relations: list[tuple[int, int, int]] = []
-        self.sums: dict[int, tuple[int, int]] = {}
-        self.keepers: list[dict[int, tuple[int, ...]]] = []
+        self.relations: dict[tuple[int, int, int], int] = {}
+        self.kept_of: list[list[tuple[object, ...]]] = []  # by relation, what is kept beside its latest time
         self.cells: list[dict[str, object]] = []
         self.cell_index: dict[tuple[object, ...], int] = {}
-        self.reads: list[dict[str, int]] = []
+        self.reads: list[dict[str, object]] = []
         self.columns: dict[str, int] = {}
+        self.pair_places: dict[tuple[int, tuple[object, ...]], int] = {}
         self.named: dict[str, Selection] = {}
         for feature in catalogue.of(entity):
             for chosen in (feature.selection, feature.other):
@@ -265,36 +308,33 @@ class _Compiler:
             return source, self.inputs[name]
         return source, 0
 
-    def cell(self, size: int, **fields: object) -> int:
-        """The place in the state row of a cell, made when no feature has needed the same one before."""
+    def cell(self, numbers: int, **fields: object) -> int:
+        """What is kept as so many numbers and a ring, made when no feature has needed the same one before."""
         key = tuple(sorted((k, v) for k, v in fields.items() if k != "buckets"))
         found = self.cell_index.get(key)
         if found is not None:
             cell = self.cells[found]
-            grown = int(str(fields.get("buckets", 0)))
-            if grown > int(str(cell["buckets"])):
-                cell["buckets"], cell["size"] = grown, size
+            cell["buckets"] = max(int(str(fields.get("buckets", 0))), int(str(cell["buckets"])))
             return found
         self.cell_index[key] = len(self.cells)
-        self.cells.append({"size": size, "buckets": 0} | fields)
+        self.cells.append({"numbers": numbers, "buckets": 0} | fields)
         return len(self.cells) - 1
 
     def last(self, chosen: Selection) -> int:
         return self.cell(1, code=LAST, selection=self.selection(chosen))
 
-    def relation(self, chosen: Selection, field: str, code: int = 0, keeper: tuple[int, ...] = ()) -> int:
-        """The memory of pairs that a feature needs, shared with others that need the same.
-
-        A cell that writes down more of a pair than its times (`code`) is its only keeper of that: two of a kind that
-        differ would each take the other's marks for their own.
-        """
+    def relation(self, chosen: Selection, field: str) -> int:
+        """The memory of pairs that a feature needs, shared with others that need the same."""
         row = (self.selection(chosen), _FIELD_CODES[field], duration(PAIR_LIFETIME))
-        for i, held in enumerate(self.relations):
-            if held == row and (not code or self.keepers[i].setdefault(code, keeper) == keeper):
-                return i
-        self.relations.append(row)
-        self.keepers.append({code: keeper} if code else {})
-        return len(self.relations) - 1
+        if row not in self.relations:
+            self.relations[row] = len(self.relations)
+            self.kept_of.append([])
+        return self.relations[row]
+
+    def keep(self, relation: int, *what: object) -> None:
+        """Have something kept of a relation's pairs beside their latest time."""
+        if what not in self.kept_of[relation]:
+            self.kept_of[relation].append(what)
 
     def ring(self, code: int, feature: Feature, **more: object) -> int:
         assert feature.selection is not None
@@ -304,7 +344,7 @@ class _Compiler:
                 "choose a shorter window"
             )
         return self.cell(
-            1 + feature.buckets,
+            0,
             code=code,
             selection=self.selection(feature.selection),
             buckets=feature.buckets,
@@ -319,37 +359,94 @@ class _Compiler:
         return self._finish()
 
     def _finish(self) -> Program:
-        for cell in self.cells:
-            cell["base"] = self.width
-            self.width += int(str(cell["size"]))
-        for cell in self.cells:
-            if cell["code"] in _AHEAD:
-                watched = self.cells[int(str(cell["watch"]))]
-                cell["watch"], cell["watch_buckets"] = watched["base"], watched["buckets"]
+        parts = self._parts()
+        head, blocks = self._place_cells()
+        relations, sums, groups = self._place_pairs(parts)
         reads = [self._placed(read) for read in self.reads]
-        self._since_places()
-        relations = [(*row, *self.sums.get(i, (V_ONE, 0))) for i, row in enumerate(self.relations)]
+        self._since_places(sums)
         timed = [each for each in [*reads, *self.cells] if "every" in each]
         everys = sorted({int(str(each["every"])) for each in timed})
         for each in timed:
             each["clock"] = everys.index(int(str(each["every"])))
         # the time of the last event changes after all that may look at it as it was before this one
         cells = _records(CELL, sorted(self.cells, key=lambda cell: cell["code"] == LAST))
-        parts = self._parts()
         return Program(
             self.entity,
             self.second_pass,
             tuple(f.name for f in self.features),
-            self.width,
+            head,
+            blocks,
+            groups,
             _filled(SELECTION, self.selections),
-            _filled(RELATION, relations),
+            relations,
+            _records(SUM, sums),
             cells,
             _records(READ, [read for read in reads if int(str(read["code"])) <= BEFORE_READS]),
             _records(READ, [read for read in reads if int(str(read["code"])) > BEFORE_READS]),
             parts,
             _cell_parts(parts, cells["selection"]),
             np.uint64(1) << cells["selection"].astype(np.uint64),
+            _group_parts(parts, relations, cells),
+            np.array(
+                [int(relations["field"][relations["group"] == g][0]) for g in range(len(groups))],
+                dtype=np.int64,
+            ),
             np.array(everys, dtype=np.int64),
+        )
+
+    def _place_cells(self) -> tuple[int, npt.NDArray[np.int64]]:
+        """Give every cell its place; how long the rows' heads and the blocks then are."""
+        head, blocks = HEADER, []
+        for cell in self.cells:
+            if cell["code"] == LAST:
+                cell["base"], head = head, head + 1
+        for selection in sorted({int(str(c["selection"])) for c in self.cells if c["code"] != LAST}):
+            mine = [c for c in self.cells if c["selection"] == selection and c["code"] != LAST]
+            at = 0
+            for cell in mine:
+                cell["block"], cell["counted"] = len(blocks), int(_is_counted(cell))
+                cell["base"], at = at, at + int(str(cell["numbers"]))
+                if not cell["counted"]:
+                    cell["ring"], at = at, at + _ring_size(cell)
+            at *= 2
+            for cell in mine:
+                if cell["counted"]:
+                    cell["ring"], at = at, at + _ring_size(cell)
+            blocks.append(-(-at // (2 * GRAIN)))
+        for cell in self.cells:
+            if cell["code"] in _AHEAD:
+                watched = self.cells[int(str(cell["watch"]))]
+                cell["watch"] = watched["ring" if cell["code"] == BURSTS else "base"]
+                cell["watch_buckets"] = watched["buckets"]
+        return head, np.array(blocks, dtype=np.int64)
+
+    def _place_pairs(
+        self, parts: npt.NDArray[np.uint64]
+    ) -> tuple[Table, list[dict[str, object]], npt.NDArray[np.int64]]:
+        """Give all that is kept of pairs its place: relations that the same events may touch share a record."""
+        rows, sums, groups = [], [], []
+        group_of = _grouped(parts, list(self.relations))
+        for group in range(len(set(group_of))):
+            at = RECORD
+            for (selection, field, lifetime), number in self.relations.items():
+                if group_of[number] != group:
+                    continue
+                places = {what: at + 1 + i for i, what in enumerate(self.kept_of[number])}
+                end = at + 1 + len(places)
+                first, count = places.get(("first",), -1), places.get(("count",), -1)
+                rows.append((number, (selection, field, group, at, end, first, count, lifetime)))
+                for what, place in places.items():
+                    self.pair_places[number, what] = place
+                    if what[0] == "mark":
+                        self.cells[int(str(what[1]))]["mark"] = place
+                    elif what[0] == "total":
+                        sums.append({"relation": number, "place": place, "source": what[1], "arg": what[2]})
+                at = end
+            groups.append(at)
+        return (
+            _filled(RELATION, [row for _, row in sorted(rows)]),
+            sums,
+            np.array(groups, dtype=np.int64),
         )
 
     def _parts(self) -> npt.NDArray[np.uint64]:
@@ -359,26 +456,30 @@ class _Compiler:
                 parts[int(kind), [int(role) for role in set(chosen.roles)]] |= np.uint64(1 << bit)
         return parts
 
-    def _placed(self, read: dict[str, int]) -> dict[str, object]:
+    def _placed(self, read: Mapping[str, object]) -> dict[str, object]:
         """A read with its cells' places, known only once every cell is."""
         placed: dict[str, object] = dict(read)
         for n in ("", "2", "3"):
             if f"cell{n}" in read:
-                cell = self.cells[read[f"cell{n}"]]
-                placed[f"base{n}"] = int(str(cell["base"])) + _AHEAD.get(int(str(cell["code"])), 0)
+                cell = self.cells[int(str(read[f"cell{n}"]))]
+                placed[f"base{n}"] = cell["ring" if cell["buckets"] else "base"]
                 placed[f"buckets{n}"] = cell["buckets"]
+                placed["block"] = cell.get("block", 0)
+                if not n:
+                    placed["counted"] = cell.get("counted", 0)
+        if "kept" in read:
+            what = read["kept"]
+            assert isinstance(what, tuple)
+            placed["place"] = self.pair_places[int(str(read["relation"])), what]
         if read.get("source") == V_SINCE:
-            placed["arg"] = self.cells[read["arg"]]["base"]
+            placed["arg"] = self.cells[int(str(read["arg"]))]["base"]
         return placed
 
-    def _since_places(self) -> None:
-        """Turn "since" arguments, until now numbers of cells, into places in the state row."""
-        for cell in self.cells:
-            if cell.get("source") == V_SINCE:
-                cell["arg"] = self.cells[int(str(cell["arg"]))]["base"]
-        for i, (source, arg) in self.sums.items():
-            if source == V_SINCE:
-                self.sums[i] = (source, int(str(self.cells[arg]["base"])))
+    def _since_places(self, sums: list[dict[str, object]]) -> None:
+        """Turn "since" arguments, until now numbers of cells, into columns of the row."""
+        for each in [*self.cells, *sums]:
+            if each.get("source") == V_SINCE:
+                each["arg"] = self.cells[int(str(each["arg"]))]["base"]
         self.selections = [
             (*row[:6], self.cells[int(str(row[6]))]["base"], row[7]) if row[4] and row[5] == V_SINCE else row
             for row in self.selections
@@ -386,37 +487,39 @@ class _Compiler:
 
     # one method a kind: which cells it needs, and how it is read
 
-    def _window(self, feature: Feature, code: int, ring: int) -> dict[str, int]:
+    def _window(self, feature: Feature, code: int, ring: int) -> dict[str, object]:
         return {"code": code, "cell": ring, "window": feature.buckets, "every": duration(feature.every)}
 
-    def _count(self, feature: Feature) -> dict[str, int]:
+    def _count(self, feature: Feature) -> dict[str, object]:
         return self._window(feature, WINDOW, self.ring(RING_SUM, feature, source=V_ONE, arg=0))
 
-    def _sum(self, feature: Feature) -> dict[str, int]:
+    def _sum(self, feature: Feature) -> dict[str, object]:
         source, arg = self.value(feature.value)
         return self._window(feature, WINDOW, self.ring(RING_SUM, feature, source=source, arg=arg))
 
-    def _mean(self, feature: Feature) -> dict[str, int]:
+    def _mean(self, feature: Feature) -> dict[str, object]:
         source, arg = self.value(feature.value)
+        if source == V_ONE:
+            raise FeatureError(f"{feature.name}: say of which value; events themselves are all alike")
         total = self.ring(RING_SUM, feature, source=source, arg=arg)
         # counts only events that have the value: a second ring with the same source, marked by `number`
         count = self.ring(RING_SUM, feature, source=source, arg=arg, number=_TIMES)
         return self._window(feature, MEAN, total) | {"cell2": count}
 
-    def _spread(self, feature: Feature) -> dict[str, int]:
+    def _spread(self, feature: Feature) -> dict[str, object]:
         source, arg = self.value(feature.value)
         squares = self.ring(RING_SUM, feature, source=source, arg=arg, number=_SQUARES)
         return self._mean(feature) | {"code": SPREAD, "cell3": squares}
 
-    def _max(self, feature: Feature) -> dict[str, int]:
+    def _max(self, feature: Feature) -> dict[str, object]:
         source, arg = self.value(feature.value)
         return self._window(feature, WINDOW_MAX, self.ring(RING_MAX, feature, source=source, arg=arg))
 
-    def _min(self, feature: Feature) -> dict[str, int]:
+    def _min(self, feature: Feature) -> dict[str, object]:
         source, arg = self.value(feature.value)
         return self._window(feature, WINDOW_MIN, self.ring(RING_MIN, feature, source=source, arg=arg))
 
-    def _since(self, feature: Feature) -> dict[str, int]:
+    def _since(self, feature: Feature) -> dict[str, object]:
         assert feature.selection is not None
         return {"code": SINCE, "cell": self.last(feature.selection)}
 
@@ -425,46 +528,45 @@ class _Compiler:
         source, arg = self.value(feature.value)
         return self.cell(2, code=KNOWN, selection=self.selection(feature.selection), source=source, arg=arg)
 
-    def _known(self, feature: Feature) -> dict[str, int]:
+    def _known(self, feature: Feature) -> dict[str, object]:
         return {"code": VALUE, "cell": self._known_cell(feature)}
 
-    def _age(self, feature: Feature) -> dict[str, int]:
+    def _age(self, feature: Feature) -> dict[str, object]:
         return {"code": AGE, "cell": self._known_cell(feature)}
 
-    def _listed(self, feature: Feature) -> dict[str, int]:
+    def _listed(self, feature: Feature) -> dict[str, object]:
         return {"code": LISTED, "cell": self._known_cell(feature)}
 
-    def _happening(self, feature: Feature) -> dict[str, int]:
+    def _happening(self, feature: Feature) -> dict[str, object]:
         assert feature.selection is not None
         return {"code": HAPPENING, "selection": self.selection(feature.selection)}
 
-    def _distinct(self, feature: Feature) -> dict[str, int]:
+    def _distinct(self, feature: Feature) -> dict[str, object]:
         assert feature.selection is not None
         relation = self.relation(feature.selection, feature.field)
         return self._window(feature, WINDOW, self.ring(DISTINCT, feature, relation=relation))
 
-    def _returning(self, feature: Feature) -> dict[str, int]:
+    def _returning(self, feature: Feature) -> dict[str, object]:
         assert feature.selection is not None
-        keeper = (self.selection(feature.selection), duration(feature.gap), duration(feature.every))
-        relation = self.relation(feature.selection, feature.field, RETURNING, keeper)
-        return self._window(
-            feature, WINDOW, self.ring(RETURNING, feature, relation=relation, gap=duration(feature.gap))
-        )
+        return self._marked(feature, RETURNING, feature.selection)
 
-    def _replies(self, feature: Feature) -> dict[str, int]:
-        assert feature.selection is not None and feature.other is not None
-        keeper = (self.selection(feature.selection), duration(feature.gap), duration(feature.every))
-        relation = self.relation(feature.other, feature.field, REPLIES, keeper)
-        return self._window(
-            feature, WINDOW, self.ring(REPLIES, feature, relation=relation, gap=duration(feature.gap))
-        )
+    def _replies(self, feature: Feature) -> dict[str, object]:
+        assert feature.other is not None
+        return self._marked(feature, REPLIES, feature.other)
 
-    def _bursts(self, feature: Feature) -> dict[str, int]:
+    def _marked(self, feature: Feature, code: int, chosen: Selection) -> dict[str, object]:
+        """A ring of those who did something within a gap, each marked in its pair's record."""
+        relation = self.relation(chosen, feature.field)
+        ring = self.ring(code, feature, relation=relation, gap=duration(feature.gap))
+        self.keep(relation, "mark", ring)
+        return self._window(feature, WINDOW, ring)
+
+    def _bursts(self, feature: Feature) -> dict[str, object]:
         watched = self.by_name[feature.against]
         assert watched.selection is not None
         ring = self.ring(DISTINCT, watched, relation=self.relation(watched.selection, watched.field))
         bursts = self.cell(
-            2 + feature.buckets,
+            _AHEAD[BURSTS],
             code=BURSTS,
             selection=self.selection(watched.selection),
             buckets=feature.buckets,
@@ -477,33 +579,35 @@ class _Compiler:
         )
         return self._window(feature, WINDOW, bursts)
 
-    def _novelty(self, feature: Feature) -> dict[str, int]:
+    def _novelty(self, feature: Feature) -> dict[str, object]:
         assert feature.selection is not None
         relation = self.relation(feature.selection, feature.field)
         return {"code": NOVELTY, "relation": relation, "selection": self.selection(feature.selection)}
 
-    def _pair_age(self, feature: Feature) -> dict[str, int]:
-        return self._novelty(feature) | {"code": PAIR_AGE}
+    def _kept(self, feature: Feature, code: int, *what: object) -> dict[str, object]:
+        """A read of something kept of a pair."""
+        read = self._novelty(feature)
+        self.keep(int(str(read["relation"])), *what)
+        return read | {"code": code, "kept": what}
 
-    def _pair_count(self, feature: Feature) -> dict[str, int]:
-        return self._novelty(feature) | {"code": PAIR_COUNT}
+    def _pair_age(self, feature: Feature) -> dict[str, object]:
+        return self._kept(feature, PAIR_AGE, "first")
 
-    def _pair_since(self, feature: Feature) -> dict[str, int]:
+    def _pair_count(self, feature: Feature) -> dict[str, object]:
+        return self._kept(feature, PAIR_COUNT, "count")
+
+    def _pair_since(self, feature: Feature) -> dict[str, object]:
         return self._novelty(feature) | {"code": PAIR_SINCE}
 
-    def _pair_total(self, feature: Feature) -> dict[str, int]:
-        assert feature.selection is not None
-        summed = self.value(feature.value)
-        relation = self.relation(feature.selection, feature.field, PAIR_TOTAL, summed)
-        self.sums[relation] = summed
-        return {"code": PAIR_TOTAL, "relation": relation, "selection": self.selection(feature.selection)}
+    def _pair_total(self, feature: Feature) -> dict[str, object]:
+        return self._kept(feature, PAIR_TOTAL, "total", *self.value(feature.value))
 
     def nights(self, feature: Feature) -> int:
         """Where the entity spends its nights, as the feature's selection tells."""
         assert feature.selection is not None
         return self.cell(3 * PLACE_SLOTS, code=NIGHTS, selection=self.selection(feature.selection))
 
-    def _away_km(self, feature: Feature) -> dict[str, int]:
+    def _away_km(self, feature: Feature) -> dict[str, object]:
         assert feature.selection is not None
         return {
             "code": AWAY_KM,
@@ -511,11 +615,11 @@ class _Compiler:
             "selection": self.selection(feature.selection),
         }
 
-    def travels(self, feature: Feature, code: int) -> dict[str, int]:
+    def travels(self, feature: Feature, code: int) -> dict[str, object]:
         """A ring of what is counted of journeys."""
         assert feature.selection is not None
         cell = self.cell(
-            _AHEAD[code] + 1 + feature.buckets,
+            _AHEAD[code],
             code=code,
             selection=self.selection(feature.selection),
             buckets=feature.buckets,
@@ -525,13 +629,13 @@ class _Compiler:
         )
         return self._window(feature, WINDOW, cell)
 
-    def _journeys(self, feature: Feature) -> dict[str, int]:
+    def _journeys(self, feature: Feature) -> dict[str, object]:
         return self.travels(feature, JOURNEYS)
 
-    def _nights_away(self, feature: Feature) -> dict[str, int]:
+    def _nights_away(self, feature: Feature) -> dict[str, object]:
         return self.travels(feature, NIGHTS_AWAY)
 
-    def _deviation(self, feature: Feature) -> dict[str, int]:
+    def _deviation(self, feature: Feature) -> dict[str, object]:
         assert feature.selection is not None
         source, arg = self.value(feature.value)
         chosen = self.selection(feature.selection)
@@ -542,7 +646,7 @@ class _Compiler:
             "code": DEVIATION, "cell": past, "selection": chosen, "source": source, "arg": arg, "log": int(feature.log)
         }  # fmt: skip
 
-    def _usual_hour(self, feature: Feature) -> dict[str, int]:
+    def _usual_hour(self, feature: Feature) -> dict[str, object]:
         assert feature.selection is not None
         chosen = self.selection(feature.selection)
         return {
@@ -558,13 +662,13 @@ class _Compiler:
             2 * PLACE_SLOTS, code=PLACES, selection=self.selection(feature.selection), source=source, arg=arg
         )
 
-    def _usual_place(self, feature: Feature) -> dict[str, int]:
+    def _usual_place(self, feature: Feature) -> dict[str, object]:
         return {"code": PLACE, "cell": self._places(feature)}
 
-    def _usual_place_share(self, feature: Feature) -> dict[str, int]:
+    def _usual_place_share(self, feature: Feature) -> dict[str, object]:
         return {"code": PLACE_SHARE, "cell": self._places(feature)}
 
-    def _ratio(self, feature: Feature) -> dict[str, int]:
+    def _ratio(self, feature: Feature) -> dict[str, object]:
         return {"code": RATIO, "base": self.operand(feature.against), "base2": self.operand(feature.over)}
 
     def operand(self, name: str) -> int:
@@ -574,6 +678,43 @@ class _Compiler:
         if name in self.inputs:
             return -1 - self.inputs[name]
         raise FeatureError(f"a ratio is declared after both of its parts: {name!r} is not there yet")
+
+
+def _is_counted(cell: Mapping[str, object]) -> bool:
+    """Whether a cell's ring holds nothing but counts."""
+    if cell["code"] == RING_SUM:
+        return cell.get("number", 0.0) == _TIMES or (cell["source"] == V_ONE and "number" not in cell)
+    return cell["code"] in _COUNTS
+
+
+def _ring_size(cell: Mapping[str, object]) -> int:
+    buckets = int(str(cell["buckets"]))
+    return 1 + buckets if buckets else 0
+
+
+def _grouped(parts: npt.NDArray[np.uint64], relations: Sequence[tuple[int, int, int]]) -> list[int]:
+    """A group for each relation: those of one field that some event can be of two of, and theirs in turn."""
+    touched = [(parts >> np.uint64(selection)) & np.uint64(1) == 1 for selection, _, _ in relations]
+    group_of = list(range(len(relations)))
+    for i in range(len(relations)):
+        for j in range(i):
+            if relations[i][1] == relations[j][1] and (touched[i] & touched[j]).any():
+                group_of = [group_of[j] if g == group_of[i] else g for g in group_of]
+    names = list(dict.fromkeys(group_of))
+    return [names.index(g) for g in group_of]
+
+
+def _group_parts(parts: npt.NDArray[np.uint64], relations: Table, cells: Table) -> npt.NDArray[np.uint64]:
+    """By kind and role, which groups' records an event may touch: of its relations, and of those it may answer."""
+    groups = np.zeros(parts.shape, dtype=np.uint64)
+    asked = [(int(r["selection"]), int(r["group"])) for r in relations]
+    asked += [
+        (int(c["selection"]), int(relations["group"][c["relation"]])) for c in cells if c["code"] == REPLIES
+    ]
+    for selection, group in asked:
+        meant = (parts >> np.uint64(selection)) & np.uint64(1)
+        groups |= meant << np.uint64(group)
+    return groups
 
 
 def _cell_parts(parts: npt.NDArray[np.uint64], selections: npt.NDArray[np.int32]) -> npt.NDArray[np.uint64]:

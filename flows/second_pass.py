@@ -12,8 +12,9 @@ import numpy.typing as npt
 from alerts.record import Fire, Subject
 from detectors.base import Detector
 from events.kernels import njit
-from features.kernel import usual_values
+from features.kernel import block_of, usual_values
 from features.plan import Plan, SubjectPlan
+from features.program import GRAIN
 from features.rows import Entity, Flag, Kind, Rows
 from features.state import EntityState
 from flows.drawing import Drawn
@@ -35,6 +36,7 @@ Floats = npt.NDArray[np.float64]
 LINKS: Final = 4
 """An account's rows go to at most so many linked numbers; more is counted."""
 _LINK_COLUMNS: Final = 5  # the number's token in four 32-bit parts, and until when
+_LINK_GRAINS: Final = -(-LINKS * _LINK_COLUMNS // GRAIN)
 _USUAL_MEMORY_US: Final = 14 * 24 * 3.6e9
 """What is usual is the mean of a fortnight or so: long beside a crime's first days, short beside a change of life."""
 _EVIDENCE: Final = 0.5
@@ -61,7 +63,7 @@ _Kept = TypeVar("_Kept", Evidence, Note)
 
 
 @njit(cache=True)
-def _take_links(rows, slots, state, base, links, width, asked, told):  # type: ignore[no-untyped-def]
+def _take_links(rows, slots, places, column, sums, used, links, width, asked, told):  # type: ignore[no-untyped-def]
     """Keep up to `links` numbers of each account: the registered number of a record, and links while they last.
 
     For each row in `asked` (ascending), what is kept just after it goes into `told`: what later rows bring is not yet
@@ -70,36 +72,66 @@ def _take_links(rows, slots, state, base, links, width, asked, told):  # type: i
     more = 0
     next_asked = 0
     for i in range(len(rows)):
-        more += _take_link(rows[i], slots[i], state, base, links, width)
+        if rows[i].phone_hi != 0 or rows[i].phone_lo != 0:
+            size = (links * width + GRAIN - 1) // GRAIN
+            base = block_of(places, slots[i], column, size, used) * GRAIN
+            more += _take_link(rows[i], sums, base, links, width)
         if next_asked < len(asked) and asked[next_asked] == i:
+            base = np.int64(places[slots[i], column]) * GRAIN
             for k in range(links * width):
-                told[next_asked, k] = state[slots[i], base + k]
+                told[next_asked, k] = sums[base + k]
             next_asked += 1
     return more
 
 
 @njit(cache=True)
-def _take_link(row, s, state, base, links, width):  # type: ignore[no-untyped-def]
+def _take_link(row, sums, base, links, width):  # type: ignore[no-untyped-def]
     """Take one row's number; gives 1 when there is no place left for it."""
     hi, lo = row.phone_hi, row.phone_lo
-    if hi == 0 and lo == 0:
-        return 0
     until = row.value if row.kind == _LINK else np.inf
     a, b = np.float64(hi >> np.uint64(32)), np.float64(hi & np.uint64(0xFFFFFFFF))
     c, d = np.float64(lo >> np.uint64(32)), np.float64(lo & np.uint64(0xFFFFFFFF))
     free = -1
     for k in range(links):
         at = base + k * width
-        if state[s, at] == a and state[s, at + 1] == b and state[s, at + 2] == c and state[s, at + 3] == d:
-            state[s, at + 4] = until
+        if sums[at] == a and sums[at + 1] == b and sums[at + 2] == c and sums[at + 3] == d:
+            sums[at + 4] = until
             return 0
-        if free < 0 and (state[s, at + 4] == 0.0 or state[s, at + 4] < row.ts):
+        if free < 0 and (sums[at + 4] == 0.0 or sums[at + 4] < row.ts):
             free = at
     if free < 0:
         return 1
-    state[s, free], state[s, free + 1], state[s, free + 2], state[s, free + 3] = a, b, c, d
-    state[s, free + 4] = until
+    sums[free], sums[free + 1], sums[free + 2], sums[free + 3] = a, b, c, d
+    sums[free + 4] = until
     return 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Usually:
+    """Of which joined columns it is kept what is usual: those that are never absent, and the others."""
+
+    always: npt.NDArray[np.int64]
+    sometimes: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, plan: SubjectPlan, columns: Iterable[int]) -> "_Usually":
+        """Neighbours among the columns are neighbours in memory: much of what is 0 together is left out together."""
+        known = sorted(set(columns))
+        own = {*plan.always_own, *(plan.inputs + c for c in plan.second.always)}
+        return cls(
+            np.array([c for c in known if c in own], dtype=np.int64),
+            np.array([c for c in known if c not in own], dtype=np.int64),
+        )
+
+    @property
+    def columns(self) -> list[int]:
+        """All of them, in the order in which they are told."""
+        return [*self.always.tolist(), *self.sometimes.tolist()]
+
+    @property
+    def blocks(self) -> int:
+        """How many blocks they take of an entity at most, each of one grain."""
+        return -(-len(self.always) // GRAIN) - (-2 * len(self.sometimes) // GRAIN)
 
 
 class Scorer(Standing):
@@ -169,21 +201,21 @@ class SecondPass:
             for e, subject_plan in plan.subjects.items()
         }
         self.signals = {
-            e: list(
-                dict.fromkeys(
-                    [
-                        *(c for scorer in scorers for c in scorer.columns),
-                        *self.noter.columns(e),
-                        *(c for sender in self.senders[e] for c in sender.usual),
-                    ]
-                )
+            e: _Usually.of(
+                plan.subjects[e],
+                [
+                    *(c for scorer in scorers for c in scorer.columns),
+                    *self.noter.columns(e),
+                    *(c for sender in self.senders[e] for c in sender.usual),
+                ],
             )
             for e, scorers in self.scorers.items()
         }
         self.states = {
             e: EntityState(
                 p.second,
-                extra=2 * len(self.signals[e]) + (LINKS * _LINK_COLUMNS if e == Entity.ACCOUNT else 0),
+                extra=1,
+                blocks=[1] * self.signals[e].blocks + ([_LINK_GRAINS] if e == Entity.ACCOUNT else []),
             )
             for e, p in plan.subjects.items()
         }
@@ -336,21 +368,25 @@ class SecondPass:
     ) -> Usual:
         """What was usual of each signal before each gated row; every row becomes part of it."""
         asked = _all_of(gated, len(rows))
-        columns = np.array(self.signals[entity], dtype=np.int64)
-        before = np.empty((len(asked), len(columns)))
-        state = self.states[entity]
+        signals, state = self.signals[entity], self.states[entity]
+        before = np.empty((len(asked), len(signals.columns)))
         usual_values(
             joined,
-            columns,
+            signals.always,
+            signals.sometimes,
             slots,
             np.ascontiguousarray(rows["ts"]),
-            state.state,
-            state.program.width,
+            state.heads,
+            state.places,
+            state.sums,
+            state.used,
+            state.program.head,
+            state.first_place + len(state.program.blocks),
             _USUAL_MEMORY_US,
             asked,
             before,
         )
-        return Usual(self.signals[entity], asked, before)
+        return Usual(signals.columns, asked, before)
 
     def _gated(self, scorer: Scorer, rows: Rows, joined: Floats) -> npt.NDArray[np.int64]:
         gated = scorer.gated(joined)
@@ -366,9 +402,11 @@ class SecondPass:
         asked = _all_of(gated, len(rows))
         told = np.empty((len(asked), LINKS * _LINK_COLUMNS))
         state = self.states[entity]
-        base = state.program.width + 2 * len(self.signals[entity])
+        last = state.first_place + len(state.blocks) - 1
         self.links_not_kept += int(
-            _take_links(rows, slots, state.state, base, LINKS, _LINK_COLUMNS, asked, told)
+            _take_links(
+                rows, slots, state.places, last, state.sums, state.used, LINKS, _LINK_COLUMNS, asked, told
+            )
         )
         return _living_links(asked, told.reshape(len(asked), LINKS, _LINK_COLUMNS), rows["ts"][asked])
 
