@@ -567,7 +567,19 @@ def advance(  # type: ignore[no-untyped-def]
     late_rows = 0
     for i in range(len(rows)):
         _ask_ahead(
-            rows, slots, i, heads, places, first_place, blocks, sums, table, words, groups, group_fields, group_parts
+            rows,
+            slots,
+            i,
+            heads,
+            places,
+            first_place,
+            blocks,
+            sums,
+            table,
+            words,
+            groups,
+            group_fields,
+            group_parts,
         )
         row = rows[i]
         s = slots[i]
@@ -825,14 +837,14 @@ def advance(  # type: ignore[no-untyped-def]
             base = block * GRAIN + read.base
             if code == MEAN or code == SPREAD:
                 now = nows[read.clock]
-                n = _window_sum(
-                    counts, block * _COUNTS_A_GRAIN + read.base2, read.buckets2, read.window, now
-                )
+                n = _window_sum(counts, block * _COUNTS_A_GRAIN + read.base2, read.buckets2, read.window, now)
                 if code == MEAN and n > 0.0:
                     value = _window_sum(sums, base, read.buckets, read.window, now) / n
                 elif code == SPREAD and n >= 2.0:
                     m = _window_sum(sums, base, read.buckets, read.window, now) / n
-                    square = _window_sum(sums, block * GRAIN + read.base3, read.buckets3, read.window, now) / n
+                    square = (
+                        _window_sum(sums, block * GRAIN + read.base3, read.buckets3, read.window, now) / n
+                    )
                     value = _spread_of(m, square)
             elif code == LISTED:
                 value = 1.0 if sums[base] > 0.0 and sums[base + 1] >= clock else 0.0

@@ -396,7 +396,8 @@ class _Compiler:
 
     def _place_cells(self) -> tuple[int, npt.NDArray[np.int64]]:
         """Give every cell its place; how long the rows' heads and the blocks then are."""
-        head, blocks = HEADER, []
+        head = HEADER
+        blocks: list[int] = []
         for cell in self.cells:
             if cell["code"] == LAST:
                 cell["base"], head = head, head + 1

@@ -179,7 +179,16 @@ class EntityState:
         self._sums = GrowingRows(-(-used * GRAIN // _LINE), _LINE)
         self._view()
         move_blocks(
-            heads, places, sums, order, self.first_place, self.blocks, self.heads, self.places, self.sums, self.used
+            heads,
+            places,
+            sums,
+            order,
+            self.first_place,
+            self.blocks,
+            self.heads,
+            self.places,
+            self.sums,
+            self.used,
         )
         self._grow_pairs(slot_of, 0)
 

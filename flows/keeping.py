@@ -26,7 +26,7 @@ _LEAST_LOG: Final = 4 << 20
 _KEPT: Final = 3
 """Generations of base and log that stay: the engine may resume one or two epochs back, never three bases."""
 _RETRY_S: Final = 1.0
-_MANIFEST_VERSION: Final = 5
+_MANIFEST_VERSION: Final = 6
 _OTHER_VERSION: Final = "the recovery folder was written by another version: start with an empty one"
 _FRAME: Final = struct.Struct("<QI")  # length, CRC-32
 
