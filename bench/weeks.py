@@ -286,7 +286,9 @@ def live(asked: argparse.Namespace) -> dict[str, Any]:
         guilty = {d.name: guilty_of(world, Key("k1", bytes.fromhex(key)), KINDS[d.name]) for d in desks}
         days = days_of(world, [s for s in streams if s != "labels" or not asked.desk_only])
         begins, ends = max(min(days), done + 1), max(days)
-        for early in [day for day in sorted(days) if day < begins]:  # recorded while the world before still went on
+        for early in [
+            day for day in sorted(days) if day < begins
+        ]:  # recorded while the world before still went on
             flow.feed(days.pop(early))
         changes.append(begins)
         if first is None:

@@ -101,7 +101,9 @@ def train_boosted(
         early_stopping=False,
         random_state=0,
     )
-    model.fit(ranks.ranked(values), right.astype(np.int64), sample_weight=weight)
+    told = ranks.ranked(values)
+    told[:, np.isnan(told).all(axis=0)] = 0.0  # what nobody ever had parts nobody
+    model.fit(told, right.astype(np.int64), sample_weight=weight)
     return Boosted(tuple(names), ranks, model)
 
 

@@ -155,7 +155,9 @@ def compared(rows: pl.DataFrame, known: pl.DataFrame, quiet_hours: float) -> Com
 
 def _named(versions: list[str]) -> str:
     """What scored in that time: while lessons go on, one small version after another."""
-    return versions[0] if len(versions) == 1 else f"{versions[0]} to {versions[-1]} ({len(versions)} versions)"
+    return (
+        versions[0] if len(versions) == 1 else f"{versions[0]} to {versions[-1]} ({len(versions)} versions)"
+    )
 
 
 def _side(

@@ -28,7 +28,9 @@ EXAMPLES: Final = (
     Example("linewatch demo", "a made-up world, five days in half a minute; ends by itself"),
     Example("linewatch demo --story", "a small fixed week with one mule and one line, over in seconds"),
     Example("linewatch demo --seconds 30", "the same, for half a minute at most"),
-    Example("linewatch demo --learn", "learning as it goes; then linewatch models lessons and measures show what"),
+    Example(
+        "linewatch demo --learn", "learning as it goes; then linewatch models lessons and measures show what"
+    ),
     Example(
         "linewatch demo --payments payments.ndjson --follow",
         "your own file, followed as it grows, until you stop it",

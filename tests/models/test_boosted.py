@@ -49,3 +49,14 @@ def test_ranks_are_whole_and_absence_stays() -> None:
     assert np.isnan(ranked[::50, 1]).all()
     assert np.nanmax(ranked) <= 200
     assert np.array_equal(ranked[:, 0], np.round(ranked[:, 0]))
+
+
+def test_a_value_that_nobody_ever_had_parts_nobody_and_hinders_nothing() -> None:
+    rng = np.random.default_rng(3)
+    values = np.column_stack([rng.random(400), np.full(400, np.nan), np.full(400, 2.0)])
+    right = (values[:, 0] > 0.6).astype(float)
+    trees = train_boosted(("a", "never", "same"), values, right, trees=5)
+    score = trees.score(values)
+    assert score[right > 0].mean() > score[right == 0].mean() + 0.1
+    values[:, 1] = 7.0  # and somebody has it now
+    assert np.array_equal(trees.score(values), score)

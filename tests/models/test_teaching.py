@@ -202,7 +202,9 @@ def test_a_watch_hears_of_one_subject_once_a_day() -> None:
             for who in range(3):
                 subject, right = f"account:{day}-{who}", rng.random() < 0.5
                 some = [
-                    msgspec.structs.replace(row(f"{day}-{who}-{n}", day, 0.9, 0.9, chance=1.0), subject=subject)
+                    msgspec.structs.replace(
+                        row(f"{day}-{who}-{n}", day, 0.9, 0.9, chance=1.0), subject=subject
+                    )
                     for n in range(rows_each)
                 ]
                 teacher.take(some)
