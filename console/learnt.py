@@ -171,7 +171,10 @@ def _show_row(one: "UpForReview", *, json: bool) -> None:
     say_table(
         ("what was known of it", "value"),
         [
-            (f"{words[name].words} ({words[name].unit})", "-" if value is None else f"{value:.4g}")
+            (
+                f"{words[name].words} ({words[name].unit})".removesuffix(" ()"),
+                "-" if value is None else f"{value:.4g}",
+            )
             for name, value in one.values.items()
         ],
     )
