@@ -216,7 +216,8 @@ def _trees() -> dict[str, Any]:
     chance = np.random.default_rng(4)
     names = tuple(signal.feature for signal in MULE.signals)
     values = np.column_stack([[s.value_at(x) for x in chance.random(1_000)] for s in MULE.signals])
-    right = (MULE.scorecard().score(values) > 0.5).astype(float)
+    scores = MULE.scorecard().score(values)
+    right = (scores > np.quantile(scores, 0.3)).astype(float)
     usual = dict(zip(names, map(float, np.median(values, axis=0)), strict=True))
     return forest_of(train_boosted(names, values, right, trees=8, rate=0.5)).dump() | {USUAL: usual}
 
@@ -242,15 +243,19 @@ def test_lessons_leave_promoted_trees_at_work_and_a_rollback_puts_back_what_had_
     promoted(registry, data)
 
     first = {a.alert_id: a for a in reversed(world.run("one"))}.values()
-    versions = [a.model_version for a in sorted(first, key=lambda a: a.first_event_ts)]
-    assert versions[0] == AUTHOR
-    assert versions[3:5] == [TREES] * 2  # whatever lessons said meanwhile
+    stood: dict[str, list[str]] = {"before": [], "trees": [], "after": []}
+    for alert in sorted(first, key=lambda a: a.first_event_ts):
+        days = (alert.first_event_ts / 1e6 - START.timestamp()) / 86_400
+        stood["before" if days < 4.5 else "trees" if days < 8 else "after"].append(alert.model_version)
+    assert stood["before"][0] == AUTHOR
+    assert set(stood["trees"]) == {TREES}  # whatever lessons said meanwhile
     learnt = [one["activated"][MULE.id] for one in world.lessons("one") if MULE.id in one["activated"]]
     assert learnt
-    assert versions[5].startswith(f"{AUTHOR}+")
-    assert versions[5] in learnt
+    (back,) = set(stood["after"])
+    assert back.startswith(f"{AUTHOR}+")
+    assert back in learnt
     lineage = json.loads((data / "models" / f"{MULE.id}.json").read_bytes())
-    assert len(lineage["lessons"]) > int(versions[5].partition("+")[2].partition(".")[0]) - 1
+    assert len(lineage["lessons"]) > int(back.partition("+")[2].partition(".")[0]) - 1
 
 
 def test_a_flow_that_follows_learns_goes_on_after_a_stop_and_its_ledger_teaches_the_same(
