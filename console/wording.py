@@ -78,6 +78,13 @@ def _force(code: float) -> str:
     return found.name if found is not None else "not known"
 
 
+def _ages(code: float) -> str:
+    from events.codes import AGE_BANDS
+
+    place = int(code) - 1
+    return AGE_BANDS[place] if 0 <= place < len(AGE_BANDS) else "not known"
+
+
 TOLD: Final[Mapping[str, Callable[[float], str]]] = {
     "seconds": took,
     "s": took,
@@ -87,6 +94,7 @@ TOLD: Final[Mapping[str, Callable[[float], str]]] = {
     "sd": lambda times: f"{times:+.1f} standard deviations",
     "days": lambda days: some(round(days), "day"),
     "force": _force,
+    "band": _ages,
 }
 """Units that are told in their own way; any other is put behind the number."""
 

@@ -38,26 +38,24 @@ class AppScam(Detector):
     gate = (pl.col("payee_age") <= _FIRST_DAY) & (pl.col("payment_amount") > 0)
     # weights are fitted on made-up worlds, close to an expert's
     signals = (
-        Signal("since_payee_added", 3_600, 120, 3.1),
-        Signal("other.onward_count_7d", 0, 2, 2.6, log=True),
-        Signal("other.holder_age", 5, 3, 2.4),
-        Signal("other.account_age", 365, 10, 2.2),
-        Signal("overrode_24h", 0, 1, 1.9),
-        Signal("other.onward_7d", 3_000, 60_000, 1.9, log=True),
+        Signal("since_payee_added", 3_600, 120, 3.8),
+        Signal("other.onward_count_7d", 0, 2, 3.9, log=True),
+        Signal("other.account_age", 365, 10, 2.8),
+        Signal("overrode_24h", 0, 1, 2.3),
+        Signal("other.onward_7d", 3_000, 60_000, 2.8, log=True),
         Signal("to_new_payees_24h", 5_000, 300_000, 1.7, log=True),
-        Signal("other.from_new_7d", 5_000, 100_000, 1.3, log=True),
-        Signal("new_payees_24h", 0, 1, 1.2),
-        Signal("payment_amount", 20_000, 300_000, 1.1, log=True),
-        Signal("payment_deviation", 1, 4, 1.0),
+        Signal("other.from_new_7d", 5_000, 100_000, 1.1, log=True),
+        Signal("new_payees_24h", 0, 1, 0.8),
+        Signal("payment_amount", 20_000, 300_000, 1.4, log=True),
+        Signal("payment_deviation", 1, 4, 0.7),
         Signal("other.dwell_7d", 3_000, 300, 1.0),
-        Signal("since_limit_changed", 86_400, 600, 0.7),
-        Signal("transfer_deviation", 1, 4, 0.7),
-        Signal("other.passed_on_count_7d", 0, 3, 0.7, log=True),
+        Signal("since_limit_changed", 86_400, 600, 0.8),
+        Signal("transfer_deviation", 1, 4, 1.1),
+        Signal("other.passed_on_count_7d", 0, 3, 0.3, log=True),
         Signal("other.misnamed_7d", 1, 3, 0.6, log=True),
-        Signal("misnamed_24h", 0, 1, 0.4),
         Signal("from_own_24h", 0, 100_000, 0.4, log=True),
     )
-    intercept = -10.7
+    intercept = -10.5
     threshold = 0.5
     bands = (0.6, 0.8, 0.92)
     budget = 3.0

@@ -27,7 +27,7 @@ class AppSeries(Detector):
 
     id = "app_series"
     title = "Payment after payment to a payee who may be deceiving the payer"
-    version = 1
+    version = 2
     status = "experimental"
     threat = "fraud"
     typology = "app_series"
@@ -48,7 +48,6 @@ class AppSeries(Detector):
         Signal("other.misnamed_7d", 0, 2, 1.0, log=True),
         Signal("since_paid", 604_800, 3_600, 1.0),
         Signal("paid_before", 1, 6, 1.0, log=True),
-        Signal("holder_age", 5, 7, 0.9),
         Signal("to_new_payees_30d", 5_000, 50_000, 0.8, log=True),
         Signal("misnamed_30d", 0, 1, 0.5),
         Signal("payee_age", 10, 1, 0.4),

@@ -25,7 +25,7 @@ class LineMoney(Detector):
 
     id = "line_money"
     title = "Small round sums from many people, drawn in cash or passed to a collector"
-    version = 1
+    version = 2
     status = "experimental"
     threat = "county_lines"
     typology = "line_money"
@@ -43,7 +43,6 @@ class LineMoney(Detector):
         ),  # a club has one price, a line two for 15 and three for 25
         Signal("late_street_share_7d", 0.05, 0.3, 0.5),  # P1: up to two in the morning
         Signal("habitual_share_7d", 0.3, 0.8, 0.4),  # customers come back
-        Signal("holder_age", 6, 4, 1.8),  # P3: 16 to 24
         Signal("account_age", 700, 60, 1.0, log=True),  # P3: young, or not used before
         Signal("shopping_7d", 12, 2, 1.6, log=True),  # hardly used for everyday life
         Signal("passed_on_share_7d", 0.1, 0.6, 1.4),  # P2
@@ -52,7 +51,7 @@ class LineMoney(Detector):
         Signal("payees_7d", 4, 1, 0.9),  # the money goes one way
         Signal("cash_out_7d", 2_000, 30_000, 2.4, log=True),  # P5
     )
-    intercept = -9.6
+    intercept = -9.0
     threshold = 0.5
     bands = (0.6, 0.8, 0.93)
     budget = 0.1

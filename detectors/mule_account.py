@@ -57,7 +57,6 @@ class MuleAccount(Detector):
         Signal("from_strangers_24h", 5_000, 200_000, 2.1, log=True),
         Signal("from_onward_7d", 0, 1.5, 2.1, log=True),
         Signal("dwell_7d", 3_000, 300, 2.0),
-        Signal("holder_age", 5, 3, 2.0),
         Signal("to_mule_like_7d", 0, 100_000, 1.9, log=True),
         Signal("from_raised_7d", 0, 1, 1.8),
         Signal("passed_on_share_24h", 0.3, 0.9, 1.6),

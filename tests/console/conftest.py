@@ -13,6 +13,7 @@ from alerts.episodes import Episodes
 from alerts.record import Alert, Counterfactual, Fact, Fire, Reason, Subject
 from alerts.store import AlertStore
 from console.cli import run_command
+from detectors.mule_account import MuleAccount
 from places.forces import force_code
 
 T0 = 1_795_000_000_000_000
@@ -66,8 +67,8 @@ def fire(**changes: object) -> Fire:
         "source": "made-up",
         "basis": "synthetic-demo",
         "detector": "mule_account",
-        "detector_version": "3",
-        "model_version": "mule_account-3.0",
+        "detector_version": str(MuleAccount.version),
+        "model_version": MuleAccount.scorecard().name,
         "threat": "fraud",
         "typology": "mule",
         "four_p": "pursue",
@@ -80,7 +81,7 @@ def fire(**changes: object) -> Fire:
             Reason("passed_on_24h", "sent on within an hour of coming in, in a day", 85_000.0, 1_200.0, 0.61),
             Reason("strangers_24h", "first-time payers in a day", 7.0, 0.0, 0.39),
         ),
-        "features": {"passed_on_24h": 85_000.0},
+        "features": {"passed_on_24h": 85_000.0, "passed_on_count_7d": 6.0},
         "usual": {"passed_on_24h": 1_200.0},
         "counterfactual": Counterfactual("passed_on_24h", 85_000.0, 21_000.0),
         "home_force": force_code("greater-manchester"),

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from alerts.record import Alert
 from alerts.store import AlertStore
+from detectors.mule_account import MuleAccount
 
 
 def test_a_decision_teaches_and_says_which_version_scores_from_here_on(
@@ -12,7 +13,7 @@ def test_a_decision_teaches_and_says_which_version_scores_from_here_on(
 ) -> None:
     said = run("decide", two_alerts[0].alert_id, "innocent", "--reason", "own_accounts", "--store", desk)
     assert said.status == 0, said.err
-    assert "mule_account has learnt from it: mule_account-3.0+1." in said.out
+    assert f"mule_account has learnt from it: {MuleAccount.scorecard().name}+1." in said.out
     rows = [
         json.loads(line) for line in Path("linewatch-data/control/decisions.ndjson").read_text().splitlines()
     ]

@@ -17,6 +17,8 @@ from detectors import base, discovery
 from detectors.base import Detector, Story
 from detectors.discovery import all_detectors, detector
 from detectors.errors import DetectorError
+from features.catalogue import all_features
+from features.declare import AGE
 from flows.national_hop import NationalHop
 
 DETECTORS = all_detectors()
@@ -72,6 +74,15 @@ def test_no_file_in_the_folder_is_left_out() -> None:
 def test_a_skip_names_a_detector_and_a_reason() -> None:
     assert SKIPPED.keys() <= {each.id for each in DETECTORS}
     assert all(len(why) > 20 for why in SKIPPED.values())
+
+
+@every
+def test_nobody_is_scored_by_how_old_they_are(each: type[Detector]) -> None:
+    """Of protected characteristics age alone is on record: people may see it as a fact, and no score takes it in."""
+    asked = {signal.feature for signal in each.signals} | set(each.gate.meta.root_names())
+    of_age = {feature.name for feature in all_features() if feature.value == AGE}
+    assert of_age
+    assert not {name for name in asked if name.rpartition(".")[2] in of_age}
 
 
 @every
