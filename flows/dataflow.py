@@ -22,6 +22,7 @@ from features.declared import CATALOGUE
 from features.plan import Plan, make_plan
 from features.rows import Entity
 from features.state import EntityState
+from flows.children import ages_asked
 from flows.drawing import Draw
 from flows.edges import networking
 from flows.first_pass import FirstPass, Half, Halves, halves_as_one, shares_as_one
@@ -45,7 +46,8 @@ NATIONAL: Final = "national"
 def plan_of(detectors: Iterable[type[Detector]]) -> Plan:
     """The two passes for the declared features and what these detectors need."""
     chosen = tuple(detectors)
-    return make_plan(CATALOGUE, [*(column for d in chosen for column in d.joined()), *things_asked(chosen)])
+    beside = [*things_asked(chosen), *ages_asked(chosen)]
+    return make_plan(CATALOGUE, [*(column for d in chosen for column in d.joined()), *beside])
 
 
 class _Hop(StatefulBatchLogic[Any, Any, bytes]):

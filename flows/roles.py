@@ -49,6 +49,7 @@ from features.rows import (
     Rows,
     joined,
 )
+from flows.children import MINORS
 
 Array = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
@@ -81,7 +82,7 @@ _WITHHELD: Final = code_of(NUMBER_CLASSES, "withheld")
 _ABROAD: Final = code_of(INGRESSES, "international")
 _AGE_FLAGS: Final = _flags_of(
     256,
-    ((1, 2), Flag.MINOR),  # places in AGE_BANDS, plus one
+    (MINORS, Flag.MINOR),  # places in AGE_BANDS, plus one
     ((2, 3, 4), Flag.YOUNG),
     ((8, 9), Flag.OLDER),
 )

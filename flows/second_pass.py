@@ -17,6 +17,7 @@ from features.plan import Plan, SubjectPlan
 from features.program import GRAIN
 from features.rows import Entity, Flag, Kind, Rows
 from features.state import EntityState
+from flows.children import AGES, told_of_children
 from flows.drawing import Drawn
 from flows.edges import Edges, Sender, networking
 from flows.errors import FlowError
@@ -225,6 +226,12 @@ class SecondPass:
             if column in plan.subjects[entity].columns
         }
         """Where a joined row says how many use its device or handset."""
+        self.ages = {
+            entity: plan.subjects[entity].columns.index(column)
+            for entity, column in AGES.items()
+            if entity in plan.subjects and column in plan.subjects[entity].columns
+        }
+        """Where a joined row says how old its holder was last said to be."""
         self.had = -1
         self.links_not_kept = 0
         self._open: dict[int, list[Halves]] = {}
@@ -351,6 +358,8 @@ class SecondPass:
         state = self.states[entity]
         second, slots = state.take(rows, joined)
         joined[:, plan.inputs :] = second
+        if entity in self.ages:
+            rows = told_of_children(rows, joined[:, self.ages[entity]])
         gated = [self._gated(scorer, rows, joined) for scorer in self.scorers[entity]] if scoring else []
         noted = self.noter.gated(entity, rows, joined) if scoring else []
         sent = [sender.gated(rows, joined) for sender in self.senders[entity]] if scoring else []

@@ -72,7 +72,7 @@ def test_the_demo_shows_each_alert_with_campus_what_and_why(demo: tuple[Path, st
     folder, said = demo
     lines = [line for line in said.splitlines() if "rcc-" in line]
     assert len(lines) == len(alerts_of(folder))
-    assert any("Money from strangers" in line and "share of" in line for line in lines)
+    assert any("Money from strangers" in line and "age of the account" in line for line in lines)
     assert any("rcc-eastern" in line and "advertises to a list" in line for line in lines)
 
 
@@ -101,7 +101,8 @@ def test_the_demo_finds_the_mule_its_victims_and_the_line_and_nobody_else(demo: 
     found: dict[str, list[str]] = {}
     for alert in alerts_of(folder):
         found.setdefault(names.get(subject_of(alert), "somebody else"), []).append(alert["detector"])
-    told = {victim: ["app_scam", "app_series"] if victim in again else ["app_scam"] for victim in victims}
+    # the first two pay an account of which nothing is known yet, and are told of when they pay again
+    told = {victim: ["app_series"] if victim in again else ["app_scam"] for victim in victims}
     assert {who: sorted(detectors) for who, detectors in found.items()} == told | FOUND
 
 
@@ -122,7 +123,7 @@ def test_a_known_identifier_leads_to_its_alerts_and_the_look_up_is_audited(
     assert {each["detector"] for each in beside} == (
         {"app_scam", "app_series"} if identifier == MULE else set()
     )
-    assert len(beside) == (len(sample.VICTIMS) + len(sample.AGAIN) if identifier == MULE else 0)
+    assert len(beside) == (len(sample.VICTIMS) if identifier == MULE else 0)
     trail = AlertStore(f"sqlite:///{folder / 'linewatch-data' / 'alerts.sqlite'}").audit_trail(token)
     assert [(row.op, row.actor, row.why) for row in trail] == [
         ("CONSULT", "DC 1234", f"case about {detector}")

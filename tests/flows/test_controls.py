@@ -182,7 +182,7 @@ def _digests(at: Path) -> dict[str, str]:
 
 def test_a_decision_ends_the_episode_at_its_place_and_what_follows_is_a_new_alert(desk: Desk) -> None:
     alert = desk.filled()[-1]
-    desk._now = alert.first_event_ts + 35 * 60_000_000  # decided while the money still moves
+    desk._now = alert.first_event_ts + 5 * 60_000_000  # decided while the money still moves
     desk.decide(alert, "confirmed")
 
     again = _mules(desk.replayed())

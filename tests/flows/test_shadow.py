@@ -50,7 +50,8 @@ def trees() -> dict[str, Any]:
     values = np.column_stack(
         [[s.value_at(strength) for strength in chance.random(3_000)] for s in MuleAccount.signals]
     )
-    right = (MuleAccount.scorecard().score(values) + chance.normal(0, 0.05, 3_000) > 0.5).astype(float)
+    scores = MuleAccount.scorecard().score(values) + chance.normal(0, 0.05, 3_000)
+    right = (scores > np.quantile(scores, 0.4)).astype(float)
     medians = dict(zip(NAMES, map(float, np.median(values, axis=0)), strict=True))
     return forest_of(train_boosted(NAMES, values, right, trees=15, rate=0.4)).dump() | {USUAL: medians}
 
