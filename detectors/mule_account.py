@@ -49,10 +49,10 @@ class MuleAccount(Detector):
     )
     # weights are fitted on made-up worlds, with what the payer's bank says and without, close to an expert's
     signals = (
-        Signal("onward_share_7d", 0.1, 0.8, 3.1),
+        Signal("onward_share_7d", 0.1, 0.8, 2.6),
         Signal("passed_on_count_7d", 1, 6, 2.9, log=True),
-        Signal("from_passers_share_7d", 0.1, 0.6, 2.7),  # further rows are paid by those who pass money on
-        Signal("onward_7d", 3_000, 60_000, 2.7, log=True),
+        Signal("from_passers_share_7d", 0.1, 0.6, 2.4),  # further rows are paid by those who pass money on
+        Signal("onward_7d", 3_000, 60_000, 2.3, log=True),
         Signal("account_age", 365, 20, 2.5),
         Signal("from_strangers_24h", 5_000, 200_000, 2.1, log=True),
         Signal("from_onward_7d", 0, 1.5, 2.1, log=True),
@@ -61,7 +61,7 @@ class MuleAccount(Detector):
         Signal("from_raised_7d", 0, 1, 1.8),
         Signal("passed_on_share_24h", 0.3, 0.9, 1.6),
         Signal("to_new_payees_24h", 5_000, 100_000, 1.6, log=True),
-        Signal("new_count_share", 0.2, 0.8, 1.5),
+        Signal("new_count_share", 0.2, 0.8, 1.2),
         Signal("from_warned_7d", 0, 1, 1.5),
         Signal("new_payees_24h", 0, 2, 1.1, log=True),
         Signal("from_new_7d", 2_000, 100_000, 1.0, log=True),

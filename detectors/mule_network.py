@@ -35,7 +35,7 @@ class MuleNetwork(NetworkDetector):
 
     id = "mule_network"
     title = "Money that is passed on from mule to mule"
-    version = 1
+    version = 2
     status = "experimental"
     threat = "fraud"
     typology = "mule_network"
@@ -85,7 +85,7 @@ class MuleNetwork(NetworkDetector):
         Signal("unusual_for_payers_7d", 0, 2, 0.9),
         Signal("first_payments_7d", 0, 3, 0.3, log=True),
     )
-    intercept = -6.8
+    intercept = -7.1
     threshold = 0.5
     bands = (0.6, 0.8, 0.93)
     budget = 2.0
