@@ -435,7 +435,7 @@ class Story:
         return {"told": self.told, "promotions": lines, "versions": spans}
 
 
-RESTART, CHALLENGE, PROMOTE, SPOIL = 10, 14, 19, 23
+RESTART, CHALLENGE, PROMOTE, SPOIL = 10, 21, 28, 35
 """On the evening of which day what is done."""
 _GUARD_S: Final = 62.0
 
