@@ -2,12 +2,10 @@
 
 from typing import Final
 
-from events.codes import STATUSES, code_of
 from features.declare import Condition, Of, since_last
 from features.declared import CATALOGUE
-from features.rows import PAYERS, TRANSFERS, Entity, Kind, Role
+from features.rows import PAYERS, TAKEN, TRANSFERS, Entity, Kind, Role
 
-_TAKEN: Final = (code_of(STATUSES, "accepted"), code_of(STATUSES, "initiated"))
 _SOON_S: Final = (
     72 * 3_600.0
 )  # a payment soon after a change of access is the mark of a takeover (within 72 hours)
@@ -38,7 +36,7 @@ paid_on_new_device = account.events(
     words="money sent within three days of adding a device",
     roles=[Role.PAYER],
     kinds=TRANSFERS,
-    statuses=_TAKEN,
+    statuses=TAKEN,
     when=Condition(since_last(device_added), at_most=_SOON_S),
 )
 with_device = account.events(

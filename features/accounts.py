@@ -2,12 +2,10 @@
 
 from typing import Final
 
-from events.codes import STATUSES, code_of
 from features.declare import AGE, BORN, HOME, Condition, Of, of_other, since_last
 from features.declared import CATALOGUE
-from features.rows import PAYEES, PAYERS, TRANSFERS, Entity, Flag, Kind, Role
+from features.rows import PAYEES, PAYERS, TAKEN, TRANSFERS, Entity, Flag, Kind, Role
 
-_TAKEN: Final = (code_of(STATUSES, "accepted"), code_of(STATUSES, "initiated"))
 _MONEY_IN: Final = (*TRANSFERS, Kind.CASH_DEPOSIT)
 _MONEY_OUT: Final = (*TRANSFERS, Kind.CASH_WITHDRAWAL, Kind.CARD)
 _PASS_ON_S: Final = 3_600.0  # money gone within the hour is the mark of a mule (median dwell is 12 minutes)
@@ -15,15 +13,15 @@ _PASS_ON_S: Final = 3_600.0  # money gone within the hour is the mark of a mule 
 account: Final = Of(CATALOGUE, Entity.ACCOUNT)
 
 received = account.events(
-    "received", words="money received", roles=[Role.PAYEE], kinds=_MONEY_IN, statuses=_TAKEN
+    "received", words="money received", roles=[Role.PAYEE], kinds=_MONEY_IN, statuses=TAKEN
 )
-sent = account.events("sent", words="money sent", roles=[Role.PAYER], kinds=_MONEY_OUT, statuses=_TAKEN)
+sent = account.events("sent", words="money sent", roles=[Role.PAYER], kinds=_MONEY_OUT, statuses=TAKEN)
 moved = account.events(
     "moved",
     words="money moved either way",
     roles=[Role.PAYER, Role.PAYEE],
     kinds=(*_MONEY_IN, *_MONEY_OUT),
-    statuses=_TAKEN,
+    statuses=TAKEN,
 )
 said = account.events(
     "said",
@@ -64,7 +62,7 @@ passed_on = account.events(
     words="money sent within an hour of receiving some",
     roles=[Role.PAYER],
     kinds=_MONEY_OUT,
-    statuses=_TAKEN,
+    statuses=TAKEN,
     when=Condition(since_last(received), at_most=_PASS_ON_S),
 )
 passed_on_24h = passed_on.total(
@@ -108,7 +106,7 @@ street_sums = account.events(
     words="small round sums received",
     roles=[Role.PAYEE],
     kinds=TRANSFERS,
-    statuses=_TAKEN,
+    statuses=TAKEN,
     having=[Flag.ROUND],
 )
 street_sums_7d = street_sums.count(
@@ -136,7 +134,7 @@ from_strangers = account.events(
     words="money from people who had never paid this account",
     roles=[Role.PAYEE],
     kinds=_MONEY_IN,
-    statuses=_TAKEN,
+    statuses=TAKEN,
     when=Condition(of_other(payee_new), at_least=1.0),
 )
 strangers_24h = from_strangers.count(
@@ -150,7 +148,7 @@ unusual_for_payer = account.events(
     words="receipts that were far above what their payer usually sends",
     roles=[Role.PAYEE],
     kinds=_MONEY_IN,
-    statuses=_TAKEN,
+    statuses=TAKEN,
     when=Condition(of_other(payment_deviation), at_least=2.0),
 )
 unusual_for_payers_7d = unusual_for_payer.count(
@@ -164,7 +162,7 @@ from_passers = account.events(
     words="money from accounts that themselves pass money on",
     roles=[Role.PAYEE],
     kinds=TRANSFERS,
-    statuses=_TAKEN,
+    statuses=TAKEN,
     when=Condition(of_other(passed_on_count_7d), at_least=1.0),
 )
 from_passers_7d = from_passers.count(
@@ -184,7 +182,7 @@ received_knowing = account.events(
     words="money received, knowing the payer",
     roles=[Role.PAYEE],
     kinds=_MONEY_IN,
-    statuses=_TAKEN,
+    statuses=TAKEN,
     second_pass=True,
 )
 payers_force = received_knowing.usual_place(
@@ -198,7 +196,7 @@ forwarded_to_mule_like = account.events(
     words="money sent to an account that itself passes money on",
     roles=[Role.PAYER],
     kinds=TRANSFERS,
-    statuses=_TAKEN,
+    statuses=TAKEN,
     when=Condition(of_other(passed_on_count_7d), at_least=2.0),
 )
 to_mule_like_7d = forwarded_to_mule_like.total(

@@ -2,7 +2,6 @@
 
 from typing import Final
 
-from events.codes import STATUSES, code_of
 from features.accounts import account, street_sums, street_sums_7d
 from features.declare import OTHER_ID, Condition, of_other
 from features.numbers import (
@@ -12,10 +11,9 @@ from features.numbers import (
     rung_for_caller_7d,
     short_calls_7d,
 )
-from features.rows import MESSAGES, TRANSFERS, Flag, Kind, Role
+from features.rows import MESSAGES, TAKEN, TRANSFERS, Flag, Kind, Role
 from features.things import handset
 
-_TAKEN: Final = (code_of(STATUSES, "accepted"), code_of(STATUSES, "initiated"))
 _LATE: Final = (20, 21, 22, 23, 0, 1, 2, 3)
 _MANY: Final = 5
 """From so many payers of small round sums on, an account is taken for a possible till (signal P1 starts at 8 a week)."""
@@ -46,7 +44,7 @@ late_street = account.events(
     words="small round sums received late in the evening or at night",
     roles=[Role.PAYEE],
     kinds=TRANSFERS,
-    statuses=_TAKEN,
+    statuses=TAKEN,
     having=[Flag.ROUND],
     hours=_LATE,
 )
@@ -63,15 +61,15 @@ late_street_share_7d = account.ratio(
     words="share of the small round sums that came late in the evening or at night",
 )
 cash_out = account.events(
-    "cash_out", words="cash drawn", roles=[Role.PAYER], kinds=[Kind.CASH_WITHDRAWAL], statuses=_TAKEN
+    "cash_out", words="cash drawn", roles=[Role.PAYER], kinds=[Kind.CASH_WITHDRAWAL], statuses=TAKEN
 )
 cash_out_7d = cash_out.total("cash_out_7d", within="7d", every="1d", words="cash drawn in a week")
 shopping = account.events(
-    "shopping", words="purchases by card", roles=[Role.PAYER], kinds=[Kind.CARD], statuses=_TAKEN
+    "shopping", words="purchases by card", roles=[Role.PAYER], kinds=[Kind.CARD], statuses=TAKEN
 )
 shopping_7d = shopping.count("shopping_7d", within="7d", every="1d", words="purchases by card in a week")
 transfers_out = account.events(
-    "transfers_out", words="transfers made", roles=[Role.PAYER], kinds=TRANSFERS, statuses=_TAKEN
+    "transfers_out", words="transfers made", roles=[Role.PAYER], kinds=TRANSFERS, statuses=TAKEN
 )
 payees_7d = transfers_out.distinct(
     "payees_7d", "other", within="7d", every="1d", words="different accounts paid by transfer in a week"
@@ -81,7 +79,7 @@ street_paid = account.events(
     words="small round sums paid to others",
     roles=[Role.PAYER],
     kinds=TRANSFERS,
-    statuses=_TAKEN,
+    statuses=TAKEN,
     having=[Flag.ROUND],
 )
 street_paid_7d = street_paid.count(
@@ -94,7 +92,7 @@ from_till = account.events(
     words="money from accounts that many pay small round sums into",
     roles=[Role.PAYEE],
     kinds=TRANSFERS,
-    statuses=_TAKEN,
+    statuses=TAKEN,
     when=Condition(of_other(street_payers_7d), at_least=_MANY),
 )
 tills_7d = from_till.distinct(
@@ -115,7 +113,7 @@ from_habitual = account.events(
     words="small round sums from people who pay such sums several times a week",
     roles=[Role.PAYEE],
     kinds=TRANSFERS,
-    statuses=_TAKEN,
+    statuses=TAKEN,
     having=[Flag.ROUND],
     when=Condition(of_other(street_paid_7d), at_least=_OFTEN),
 )

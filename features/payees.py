@@ -2,67 +2,63 @@
 
 from typing import Final
 
-from events.codes import STATUSES, code_of
 from features.declare import AMOUNT, BALANCE, Of
 from features.declared import CATALOGUE
-from features.rows import PAYEES, PAYERS, Entity, Flag, Kind, Role
-
-_TAKEN: Final = (code_of(STATUSES, "accepted"), code_of(STATUSES, "initiated"))
-_BY_HAND: Final = (Kind.FPS, Kind.CHAPS, Kind.WALLET)  # what a person sends to another party, one by one
+from features.rows import BY_HAND, PAYEES, PAYERS, TAKEN, Entity, Flag, Kind, Role
 
 account: Final = Of(CATALOGUE, Entity.ACCOUNT)
 
 paid = account.events(
-    "paid", words="payments made by hand", roles=[Role.PAYER], kinds=_BY_HAND, statuses=_TAKEN
+    "paid", words="payments made by hand", roles=[Role.PAYER], kinds=BY_HAND, statuses=TAKEN
 )
 paid_new = account.events(
     "paid_new",
     words="payments to payees new to the account, as its bank says",
     roles=PAYERS,
-    kinds=_BY_HAND,
-    statuses=_TAKEN,
+    kinds=BY_HAND,
+    statuses=TAKEN,
     having=[Flag.NEW_PAYEE],
 )
 misnamed = account.events(
     "misnamed",
     words="payments whose payee's name did not match",
     roles=PAYERS,
-    kinds=_BY_HAND,
-    statuses=_TAKEN,
+    kinds=BY_HAND,
+    statuses=TAKEN,
     having=[Flag.COP_BAD],
 )
 overrode = account.events(
     "overrode",
     words="payments made although the payee's name did not match",
     roles=PAYERS,
-    kinds=_BY_HAND,
-    statuses=_TAKEN,
+    kinds=BY_HAND,
+    statuses=TAKEN,
     having=[Flag.COP_OVERRIDDEN],
 )
 told_of_paid = account.events(
     "told_of_paid",
     words="payments made by hand, as often as they are told of",
     roles=PAYERS,
-    kinds=_BY_HAND,
-    statuses=_TAKEN,
+    kinds=BY_HAND,
+    statuses=TAKEN,
 )
 from_own = account.events(
-    "from_own", words="money from own savings", roles=[Role.PAYEE], kinds=[Kind.INTERNAL], statuses=_TAKEN
+    "from_own", words="money from own savings", roles=[Role.PAYEE], kinds=[Kind.INTERNAL], statuses=TAKEN
 )
 paid_in_new = account.events(
     "paid_in_new",
     words="money from payers to whom this payee was new",
     roles=PAYEES,
-    kinds=_BY_HAND,
-    statuses=_TAKEN,
+    kinds=BY_HAND,
+    statuses=TAKEN,
     having=[Flag.NEW_PAYEE],
 )
 paid_in_misnamed = account.events(
     "paid_in_misnamed",
     words="money whose payer had another name for the payee",
     roles=PAYEES,
-    kinds=_BY_HAND,
-    statuses=_TAKEN,
+    kinds=BY_HAND,
+    statuses=TAKEN,
     having=[Flag.COP_BAD],
 )
 

@@ -11,6 +11,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from events.codes import STATUSES, code_of
+
 Rows = npt.NDArray[np.void]
 
 # Aligned, so that a row is a whole number of 64-bit words and can be moved as such.
@@ -183,7 +185,11 @@ TELECOM_KIND_BASE: Final = 21
 
 PAYMENT_KINDS: Final = tuple(Kind(k) for k in range(1, 11))
 TRANSFERS: Final = (Kind.FPS, Kind.CHAPS, Kind.BACS, Kind.INTERNAL, Kind.STANDING_ORDER, Kind.WALLET)
+BY_HAND: Final = (Kind.FPS, Kind.CHAPS, Kind.WALLET)
+"""What a person sends to another party, one by one."""
 MESSAGES: Final = (Kind.SMS, Kind.MMS)
+TAKEN: Final = (code_of(STATUSES, "accepted"), code_of(STATUSES, "initiated"))
+"""The statuses of payments that went through, or are about to."""
 
 
 class Flag(IntEnum):

@@ -5,16 +5,13 @@ A stranger is a payer to whom the account is a new payee, as the payer's bank sa
 
 from typing import Final
 
-from events.codes import STATUSES, code_of
 from features.access import since_limit_changed
 from features.accounts import received_count_7d
-from features.declare import Condition, Of, of_other, since_last
+from features.declare import Condition, Events, Of, of_other, since_last
 from features.declared import CATALOGUE
 from features.payees import first_payments_7d, overrode_24h, paid_in_new
-from features.rows import PAYEES, PAYERS, Entity, Flag, Kind, Role
+from features.rows import BY_HAND, PAYEES, PAYERS, TAKEN, Entity, Flag, Kind, Role
 
-_TAKEN: Final = (code_of(STATUSES, "accepted"), code_of(STATUSES, "initiated"))
-_BY_HAND: Final = (Kind.FPS, Kind.CHAPS, Kind.WALLET)
 _SOON: Final = Condition(since_last(paid_in_new), at_most=48 * 3_600.0)
 """Mules who let money lie send it on a day or two later: what follows a stranger's payment so soon may be that money."""
 
@@ -24,8 +21,8 @@ onward = account.events(
     "onward",
     words="money sent to new payees within two days of a stranger's payment",
     roles=PAYERS,
-    kinds=_BY_HAND,
-    statuses=_TAKEN,
+    kinds=BY_HAND,
+    statuses=TAKEN,
     having=[Flag.NEW_PAYEE],
     when=_SOON,
 )
@@ -34,7 +31,7 @@ drawn = account.events(
     words="cash drawn within two days of a stranger's payment",
     roles=[Role.PAYER],
     kinds=[Kind.CASH_WITHDRAWAL],
-    statuses=_TAKEN,
+    statuses=TAKEN,
     when=_SOON,
 )
 into_quasi_cash = account.events(
@@ -42,7 +39,7 @@ into_quasi_cash = account.events(
     words="spends on crypto, money transfers and gambling within two days of a stranger's payment",
     roles=[Role.PAYER],
     kinds=[Kind.CARD],
-    statuses=_TAKEN,
+    statuses=TAKEN,
     having=[Flag.CASH_LIKE],
     when=_SOON,
 )
@@ -87,33 +84,29 @@ into_quasi_cash_7d = into_quasi_cash.total(
     words="spent in a week on crypto, money transfers and gambling within two days of a stranger's payment",
 )
 
+
 # The second pass: strangers who behave as victims or as mules do.
-from_warned = account.events(
+def _strangers(name: str, words: str, when: Condition) -> Events:
+    """Payments by strangers of whom something is known."""
+    return account.events(
+        name, words=words, roles=PAYEES, kinds=BY_HAND, statuses=TAKEN, having=[Flag.NEW_PAYEE], when=when
+    )
+
+
+from_warned = _strangers(
     "from_warned",
-    words="payments by strangers who had overridden a warning about a name that day",
-    roles=PAYEES,
-    kinds=_BY_HAND,
-    statuses=_TAKEN,
-    having=[Flag.NEW_PAYEE],
-    when=Condition(of_other(overrode_24h), at_least=1.0),
+    "payments by strangers who had overridden a warning about a name that day",
+    Condition(of_other(overrode_24h), at_least=1.0),
 )
-from_raised = account.events(
+from_raised = _strangers(
     "from_raised",
-    words="payments by strangers who had changed their limit within a day",
-    roles=PAYEES,
-    kinds=_BY_HAND,
-    statuses=_TAKEN,
-    having=[Flag.NEW_PAYEE],
-    when=Condition(of_other(since_limit_changed), at_most=86_400.0),
+    "payments by strangers who had changed their limit within a day",
+    Condition(of_other(since_limit_changed), at_most=86_400.0),
 )
-from_onward = account.events(
+from_onward = _strangers(
     "from_onward",
-    words="payments by strangers who send strangers' money on themselves",
-    roles=PAYEES,
-    kinds=_BY_HAND,
-    statuses=_TAKEN,
-    having=[Flag.NEW_PAYEE],
-    when=Condition(of_other(onward_count_7d), at_least=1.0),
+    "payments by strangers who send strangers' money on themselves",
+    Condition(of_other(onward_count_7d), at_least=1.0),
 )
 from_warned_7d = from_warned.count(
     "from_warned_7d",

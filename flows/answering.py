@@ -4,25 +4,20 @@ A row that was drawn claims nothing, so it is no alert and has no episode. Who a
 have said of it; the learner takes that as it takes a decision, and of the same row the latest answer counts.
 """
 
-import fcntl
-import json
-import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
-from alerts.record import when_text
 from detectors.discovery import all_detectors
-from flows.controls import SOURCE, folder_of
+from flows.control_rows import alone, append, folder_of, written
+from flows.control_rows import row as control_row
 from flows.errors import FlowError
 from models.examples import REVIEW, ExampleStore, review_name
 from models.labels import LabelBook
 
 FILE: Final = "reviews.ndjson"
 _EXAMPLES: Final = "examples"
-_LOCK: Final = ".lock"
 _EVER: Final = 4_000_000_000_000_000
 
 
@@ -62,17 +57,7 @@ def up_for_review(data: Path, detector: str | None = None) -> list[UpForReview]:
 def _answered(data: Path) -> set[str]:
     """What has been answered for: by labels the flow has heard, and by answers it has not come to yet."""
     known = {one.about for one in LabelBook(data / _EXAMPLES / "labels.ndjson").known(_EVER)}
-    return known | {row["body"]["about"] for row in _rows(folder_of(data) / FILE)}
-
-
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    for line in path.read_bytes().splitlines() if path.exists() else ():
-        try:
-            row = json.loads(line)
-            _ = row["body"]["about"]
-        except (ValueError, KeyError, TypeError):
-            continue  # half a line: the flow refuses it with a reason
-        yield row
+    return known | {one["body"]["about"] for one in written(folder_of(data) / FILE)}
 
 
 def answer(data: Path, row: UpForReview, said: dict[str, Any], at: int) -> None:
@@ -81,29 +66,11 @@ def answer(data: Path, row: UpForReview, said: dict[str, Any], at: int) -> None:
     Raises:
         FlowError: the folder cannot be written; answer again.
     """
-    whole = {
-        "event_id": f"{row.name}:{at:x}",
-        "ts": when_text(at),
-        "source": SOURCE,
-        "kind": "review",
-        "detector": row.detector,
-        "body": {"about": row.name, "event_id": row.event_id, "subject": row.subject} | said,
-    }
-    folder = folder_of(data)
+    body = {"about": row.name, "event_id": row.event_id, "subject": row.subject} | said
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / _LOCK).open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            _append(folder / FILE, json.dumps(whole, sort_keys=True).encode() + b"\n")
+        with alone(data) as folder:
+            append(folder / FILE, [control_row(f"{row.name}:{at:x}", at, "review", row.detector, body)])
     except OSError as problem:
         raise FlowError(
             f"the answer did not reach the flow: {problem}. Mend that and answer again"
         ) from problem
-
-
-def _append(path: Path, line: bytes) -> None:
-    raw = path.read_bytes() if path.exists() else b""
-    with path.open("ab") as file:
-        file.write(line if not raw or raw.endswith(b"\n") else b"\n" + line)
-        file.flush()
-        os.fsync(file.fileno())

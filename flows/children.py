@@ -4,13 +4,11 @@ A child is a possible victim first, whatever the score and whichever record brin
 the payee is, money sent on often does not. Age decides who is told and what an alert is called; no score takes it in.
 """
 
-from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from detectors.base import Detector
 from events.codes import AGE_BANDS, code_of
 from features.rows import Entity, Flag, Rows
 
@@ -18,12 +16,6 @@ MINORS: Final = (code_of(AGE_BANDS, "u16"), code_of(AGE_BANDS, "16-17"))
 """The age bands of those under 18."""
 AGES: Final = {Entity.ACCOUNT: "holder_age"}
 """The column that says how old an entity's holder last was said to be."""
-
-
-def ages_asked(detectors: Iterable[type[Detector]]) -> list[tuple[Entity, str]]:
-    """The joined columns needed to know whose holder is a child."""
-    subjects = {detector.subject for detector in detectors}
-    return [(entity, column) for entity, column in AGES.items() if entity in subjects]
 
 
 def told_of_children(rows: Rows, ages: npt.NDArray[np.float64]) -> Rows:

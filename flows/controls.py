@@ -8,11 +8,8 @@ Kept in the data folder: `control/decisions.ndjson`, which flows read and follow
 lineage of each scorecard with every lesson.
 """
 
-import fcntl
 import json
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +17,7 @@ from typing import Any, Final
 import msgspec
 
 from alerts.outcomes import OUTCOMES, Decision
-from alerts.record import Alert, when_text
+from alerts.record import Alert
 from alerts.store import AlertStore
 from detectors.base import Detector
 from detectors.discovery import detector
@@ -28,23 +25,21 @@ from detectors.errors import DetectorError
 from events.frames import column
 from events.ledger import Tick
 from events.rejected import Rejected, Where, digest_of
+from flows.control_rows import alone, append, folder_of, row, write_whole, written
 from flows.errors import FlowError
 from flows.shelf import MODEL, MODELS, Shelf
 from models.errors import ModelError
-from models.labels import decided
+from models.labels import label_of
 from models.learning import Lesson, Lineage, begun, checked, taught, untaught
 from models.scorecard import Weights
 from models.working import SCORECARD, Model, working
 
-FOLDER: Final = "control"
 FILE: Final = "decisions.ndjson"
 FLOW_TEACHES: Final = "learner"
 """Where this file is in `models`, a flow teaches (flows/learner.py), and a decision is written down and no more."""
 PROMOTED: Final = "models.ndjson"
-SOURCE: Final = "linewatch.decisions"
 NOT_OBEYED: Final = "not_obeyed"
 """Why a control row becomes a dead letter that the door had let in: the flow cannot do what it says."""
-_LOCK: Final = ".lock"  # readers leave files alone whose names begin with a dot
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +52,6 @@ class Effect:
     held_back: bool = False
 
 
-def folder_of(data: Path) -> Path:
-    """Where control rows are, in a data folder."""
-    return data / FOLDER
-
-
 def publish(store: AlertStore, data: Path) -> tuple[Effect, ...]:
     """Give every decision that has none its control rows, and let it teach.
 
@@ -69,7 +59,7 @@ def publish(store: AlertStore, data: Path) -> tuple[Effect, ...]:
         FlowError: the folder cannot be written, or a lineage is not usable; nothing is lost, publish again.
     """
     try:
-        with _alone(data):
+        with alone(data):
             return tuple(_publish(store, data))
     except (OSError, ModelError, msgspec.MsgspecError) as problem:
         raise FlowError(
@@ -114,14 +104,10 @@ def _learnt(data: Path, decision: Decision, alert: Alert) -> Lineage | None:
 
 def learns(data: Path, about: str) -> bool:
     """Whether decisions teach what scores now: a scorecard they do, trees they do not."""
-    path, told = folder_of(data) / PROMOTED, True
-    for line in path.read_bytes().splitlines() if path.exists() else ():
-        try:
-            row = json.loads(line)
-            if row["kind"] == "activate" and row["detector"] == about:
-                told = MODEL not in row["body"]
-        except (ValueError, KeyError, TypeError):
-            continue  # not ours to judge: the flow refuses it with a reason
+    told = True
+    for one in written(folder_of(data) / PROMOTED):
+        if one["kind"] == "activate" and one["detector"] == about:
+            told = MODEL not in one["body"]
     return told
 
 
@@ -134,15 +120,7 @@ def _keep(path: Path, lineage: Lineage) -> None:
 
 
 def _after(lineage: Lineage, about: type[Detector], decision: Decision, alert: Alert) -> Lineage:
-    word = decided(
-        alert.alert_id,
-        decision.outcome,
-        decision.at,
-        reason=decision.reason,
-        role=decision.role or "",
-        by=decision.by,
-    )
-    (right,) = word.says(alert.subject.name, "", about.says_when_right()) or (None,)
+    (right,) = label_of(decision).says(alert.subject.name, "", about.says_when_right()) or (None,)
     if right is None:
         return untaught(lineage, about.signals, alert.alert_id)
     lesson = Lesson(
@@ -186,20 +164,11 @@ class _Rows:
         self.path = path
         self.active: dict[str, str] = {}
         self._known: set[str] = set()
-        self._whole = True  # whether the file ends with a line's end
-        if path.exists():
-            self._look(path.read_bytes())
-
-    def _look(self, raw: bytes) -> None:
-        self._whole = raw.endswith(b"\n") or not raw
-        for line in raw.split(b"\n"):
-            try:
-                row = msgspec.json.decode(line)
-                self._known.add(row["event_id"])
-                if row["kind"] == "activate":
-                    self.active[row["detector"]] = row["body"]["weights"]["version"]
-            except (msgspec.DecodeError, KeyError, TypeError):
-                continue  # not ours to judge: the flow refuses it with a reason
+        for one in written(path):
+            self._known.add(str(one["event_id"]))
+            weights = one["body"].get("weights")
+            if one["kind"] == "activate" and isinstance(weights, dict) and "version" in weights:
+                self.active[one["detector"]] = weights["version"]
 
     def has(self, decision: Decision) -> bool:
         """Whether a decision has its rows. Its own is written last, so that one has all."""
@@ -215,14 +184,7 @@ class _Rows:
             snooze = {"subject": alert.subject.name, "until": decision.until}
             made.append(_row("snooze", decision, alert.detector, snooze))
         made.append(_row("decision", decision, alert.detector, _decided(decision, alert)))
-        text = b"".join(json.dumps(row, sort_keys=True).encode() + b"\n" for row in made)
-        if not self._whole:
-            text = b"\n" + text  # half a line from a crash is refused by itself and takes nothing with it
-        with self.path.open("ab") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        self._whole = True
+        append(self.path, made)
         self._known.add(str(made[-1]["event_id"]))
 
 
@@ -244,34 +206,7 @@ def _event_id(kind: str, decision: Decision) -> str:
 
 
 def _row(kind: str, decision: Decision, about: str, body: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "event_id": _event_id(kind, decision),
-        "ts": when_text(decision.at),
-        "source": SOURCE,
-        "kind": kind,
-        "detector": about,
-        "body": body,
-    }
-
-
-@contextmanager
-def _alone(data: Path) -> Iterator[None]:
-    """One writer at a time."""
-    folder = folder_of(data)
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / _LOCK).open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def write_whole(path: Path, raw: bytes) -> None:
-    """Put a file in place whole or not at all."""
-    draft = path.with_suffix(".tmp")
-    with draft.open("wb") as file:
-        file.write(raw)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    return row(_event_id(kind, decision), decision.at, kind, about, body)
 
 
 # ------------------------------------------------------------------------------------------------ taken by the flow

@@ -22,7 +22,7 @@ from features.declared import CATALOGUE
 from features.plan import Plan, make_plan
 from features.rows import Entity
 from features.state import EntityState
-from flows.children import ages_asked
+from flows.children import AGES
 from flows.drawing import Draw
 from flows.edges import networking
 from flows.first_pass import FirstPass, Half, Halves, halves_as_one, shares_as_one
@@ -35,7 +35,7 @@ from flows.source import Cut
 from flows.split import SUBJECT_SHARDS, Expect, Ids, Rule, Share, Split
 from flows.standing import Standing
 from flows.subject_hop import SubjectHop
-from flows.things_beside import things_asked
+from flows.things_beside import USERS
 from flows.ties import TIE_BYTES
 from models.shadows import Shadow
 from monitoring import metrics
@@ -46,7 +46,8 @@ NATIONAL: Final = "national"
 def plan_of(detectors: Iterable[type[Detector]]) -> Plan:
     """The two passes for the declared features and what these detectors need."""
     chosen = tuple(detectors)
-    beside = [*things_asked(chosen), *ages_asked(chosen)]
+    subjects = {detector.subject for detector in chosen}
+    beside = [asked for told in (USERS, AGES) for asked in told.items() if asked[0] in subjects]
     return make_plan(CATALOGUE, [*(column for d in chosen for column in d.joined()), *beside])
 
 

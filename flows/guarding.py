@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from detectors.discovery import all_detectors
 from flows.promoting import publish, registry_of
 from flows.shelf import KEY
-from models.labels import Label, LabelBook, decided
+from models.labels import Label, LabelBook, label_of
 from models.registry import Promotion, Registry
 from models.shadows import FILE, ShadowStore
 from models.side_by_side import Verdict, known_of, verdict, with_alerts
@@ -38,11 +38,7 @@ def words(
         return labels, []
     alerts = store.alerts(detector=detector, status=None)
     mine = {alert.alert_id for alert in alerts}
-    said = [
-        decided(each.alert_id, each.outcome, each.at, reason=each.reason, role=each.role or "", by=each.by)
-        for each in store.decisions()
-        if each.alert_id in mine
-    ]
+    said = [label_of(each) for each in store.decisions() if each.alert_id in mine]
     heard = {label.event_id for label in labels}  # a flow that learns has written decisions down as well
     labels += [label for label in said if label.event_id not in heard]
     return labels, [(a.alert_id, a.subject.name, a.first_event_ts, a.last_event_ts) for a in alerts]

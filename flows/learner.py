@@ -23,7 +23,8 @@ from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
 from alerts.record import when_text
 from detectors.base import Detector
-from flows.controls import FLOW_TEACHES, write_whole
+from flows.control_rows import write_whole
+from flows.controls import FLOW_TEACHES
 from flows.keeping import Keeper, patiently
 from flows.measuring import Measures
 from flows.national_hop import Lesson, TickDone

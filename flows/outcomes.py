@@ -6,9 +6,9 @@ from alerts.record import Fire
 from flows.drawing import strata_of
 from flows.split import Rule
 from flows.standing import known
+from models import labels
 from models.examples import ALERT, Example
 from models.labels import Label
-from models.labels import decided as label_of
 
 
 def example_of(fire: Fire, alert_id: str) -> Example:
@@ -34,7 +34,7 @@ def decided(rule: Rule) -> Label:
     """A decision as a label; one that opens an alert again takes the outcome back."""
     body = json.loads(rule.body or "{}")
     said = {name: body.get(name) or "" for name in ("reason", "role", "by")}
-    return label_of(body["alert_id"], body.get("outcome"), rule.recorded_ts, seq=rule.seq, **said)
+    return labels.decided(body["alert_id"], body.get("outcome"), rule.recorded_ts, seq=rule.seq, **said)
 
 
 def answered(rule: Rule, typology: str) -> Label:

@@ -5,18 +5,15 @@ rows there gets them, the new champion's weights and its threshold; publishing a
 have taught the champion before is kept beside, and the new one begins a line of lessons of its own.
 """
 
-import fcntl
-import json
-import os
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
-from alerts.record import when_text
 from detectors.base import Detector
 from detectors.discovery import detector
-from flows.controls import FLOW_TEACHES, PROMOTED, SOURCE, folder_of
+from flows.control_rows import alone, append, row, write_whole, written
+from flows.controls import FLOW_TEACHES, PROMOTED
 from flows.errors import FlowError
 from flows.shelf import KEY, MODEL, MODELS
 from models.errors import ModelError
@@ -27,7 +24,6 @@ from models.signing import signer_of
 from models.working import SCORECARD, Model
 
 FILE: Final = PROMOTED
-_LOCK: Final = ".lock"
 _ACTS: Final = ("promote", "rollback")
 _LAST: Final = {"promote": "threshold", "rollback": "threshold", "challenge": "challenge", "retire": "retire"}
 
@@ -83,11 +79,8 @@ def publish(registry: Registry, data: Path) -> tuple[Promotion, ...]:
         FlowError: the folder cannot be written; nothing is lost, publish again.
         ModelError: a version is not as it was signed.
     """
-    folder = folder_of(data)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / _LOCK).open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with alone(data) as folder:
             return _publish(registry, data, folder / FILE)
     except OSError as problem:
         raise FlowError(
@@ -96,13 +89,7 @@ def publish(registry: Registry, data: Path) -> tuple[Promotion, ...]:
 
 
 def _publish(registry: Registry, data: Path, path: Path) -> tuple[Promotion, ...]:
-    raw = path.read_bytes() if path.exists() else b""
-    known = set()
-    for line in raw.splitlines():
-        try:
-            known.add(json.loads(line)["event_id"])
-        except (ValueError, KeyError, TypeError):
-            continue  # half a line: the flow refuses it with a reason
+    known = {one["event_id"] for one in written(path)}
     done = []
     for one in registry.promotions():
         if _name(_LAST[one.stage], one) in known:
@@ -111,12 +98,7 @@ def _publish(registry: Registry, data: Path, path: Path) -> tuple[Promotion, ...
         rows = _rows(registry, about, one)
         if one.stage in _ACTS and not (data / MODELS / FLOW_TEACHES).exists():
             _begin(data / MODELS / f"{one.detector}.json", about, registry, one.version)
-        text = b"".join(json.dumps(row, sort_keys=True).encode() + b"\n" for row in rows)
-        with path.open("ab") as file:
-            file.write(text if not raw or raw.endswith(b"\n") else b"\n" + text)
-            file.flush()
-            os.fsync(file.fileno())
-        raw = b"\n"
+        append(path, rows)
         done.append(one)
     return tuple(done)
 
@@ -148,9 +130,7 @@ def _begin(path: Path, about: type[Detector], registry: Registry, version: str) 
         path.replace(path.with_name(f"{about.id}.{before.learnt.version}.json"))
     begin = _stood(path, begin)
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".tmp")
-    draft.write_bytes(msgspec.json.format(msgspec.json.encode(begin), indent=1) + b"\n")
-    draft.replace(path)
+    write_whole(path, msgspec.json.format(msgspec.json.encode(begin), indent=1) + b"\n")
 
 
 def _stood(path: Path, begin: Lineage) -> Lineage:
@@ -169,11 +149,4 @@ def _name(kind: str, one: Promotion) -> str:
 
 def _row(kind: str, one: Promotion, body: dict[str, Any]) -> dict[str, Any]:
     said = {"stage": one.stage, "by": one.by, "agreed_by": one.agreed_by, "why": one.why}
-    return {
-        "event_id": _name(kind, one),
-        "ts": when_text(one.at),
-        "source": SOURCE,
-        "kind": kind,
-        "detector": one.detector,
-        "body": body | {"promotion": said},
-    }
+    return row(_name(kind, one), one.at, kind, one.detector, body | {"promotion": said})

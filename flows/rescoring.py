@@ -24,7 +24,7 @@ from detectors.base import Detector
 from detectors.discovery import detector
 from detectors.errors import DetectorError
 from events.ledger import LedgerError, Tick
-from flows.controls import folder_of
+from flows.control_rows import folder_of
 from flows.shelf import MODELS, Shelf
 from flows.standing import reasons_of
 from flows.walking import Walk

@@ -31,7 +31,7 @@ from events.ledger import Ledger, Tick
 from events.readers import Input
 from events.sequencer import Sequencer
 from features.rows import Entity
-from flows import controls, memory
+from flows import control_rows, memory
 from flows.dataflow import build, plan_of
 from flows.drawing import Draw
 from flows.errors import FlowError
@@ -242,7 +242,7 @@ def _prepared(options: RunOptions, settings: Settings) -> _Folders:
         for old in (folders.run / "ends").glob("*.json"):
             old.unlink()
     (folders.run / "ends").mkdir(parents=True, exist_ok=True)
-    controls.folder_of(options.data).mkdir(parents=True, exist_ok=True)
+    control_rows.folder_of(options.data).mkdir(parents=True, exist_ok=True)
     key_ring(settings)
     if folders.engine is None or not list(folders.engine.glob("*.sqlite3")):
         for old in folders.words.glob("*.json"):  # of an earlier run, which nobody goes on from
@@ -403,7 +403,9 @@ def _sequencer(
 
 
 def _inputs(options: RunOptions) -> list[Input]:
-    decisions = Input("control", str(controls.folder_of(options.data)), controls.SOURCE, options.follow)
+    decisions = Input(
+        "control", str(control_rows.folder_of(options.data)), control_rows.SOURCE, options.follow
+    )
     return [decisions] + [
         Input(stream, where, _feed(stream, where), options.follow)
         for stream in STREAMS

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
@@ -28,7 +28,7 @@ from flows.gates import Gate
 from flows.noting import Crossed, Note, Noter, Usual, crossing
 from flows.split import SUBJECT_SHARDS, Expect, Rule
 from flows.standing import Moment, Standing, kind_of
-from flows.things_beside import thing_beside, things_asked
+from flows.things_beside import USERS, thing_beside
 from models.examples import Example
 from models.shadows import Shadow
 
@@ -180,6 +180,15 @@ class _Joined:
     links: dict[int, list[tuple[int, int]]]  # of rows of accounts
 
 
+def _columns_of(plan: Plan, asked: Mapping[Entity, str]) -> dict[Entity, int]:
+    """Where the joined rows of each entity have what is asked of it, where they have it."""
+    return {
+        entity: plan.subjects[entity].columns.index(column)
+        for entity, column in asked.items()
+        if entity in plan.subjects and column in plan.subjects[entity].columns
+    }
+
+
 class SecondPass:
     """One shard of the second pass."""
 
@@ -220,17 +229,9 @@ class SecondPass:
             )
             for e, p in plan.subjects.items()
         }
-        self.users = {
-            entity: plan.subjects[entity].columns.index(column)
-            for entity, column in things_asked(detectors)
-            if column in plan.subjects[entity].columns
-        }
+        self.users = _columns_of(plan, USERS)
         """Where a joined row says how many use its device or handset."""
-        self.ages = {
-            entity: plan.subjects[entity].columns.index(column)
-            for entity, column in AGES.items()
-            if entity in plan.subjects and column in plan.subjects[entity].columns
-        }
+        self.ages = _columns_of(plan, AGES)
         """Where a joined row says how old its holder was last said to be."""
         self.had = -1
         self.links_not_kept = 0

@@ -4,33 +4,23 @@ A branch's tablet or the gateway of an interface is in the records of very many 
 those of very many SIMs. Such a thing is not named at all, so that it ties nobody, however few have alerted yet.
 """
 
-from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
 
 from alerts.record import Subject
-from detectors.base import Detector
 from features.rows import Entity
 
-THINGS: Final = {
-    Entity.ACCOUNT: ("device", "device.accounts_30d"),
-    Entity.NUMBER: ("handset", "handset.sims_30d"),
-}
-"""What may be named beside an account or a number, and the column that says how many use it."""
+THINGS: Final = {Entity.ACCOUNT: "device", Entity.NUMBER: "handset"}
+"""What may be named beside an account or a number."""
+USERS: Final = {Entity.ACCOUNT: "device.accounts_30d", Entity.NUMBER: "handset.sims_30d"}
+"""The column that says how many use it."""
 MOST: Final = 8
 """What more use in a month is nobody's own: a large household has fewer, a branch more on its first day."""
-
-
-def things_asked(detectors: Iterable[type[Detector]]) -> list[tuple[Entity, str]]:
-    """The joined columns needed to know whether a thing is everybody's."""
-    subjects = {detector.subject for detector in detectors}
-    return [(subject, column) for subject, (_, column) in THINGS.items() if subject in subjects]
 
 
 def thing_beside(entity: Entity, row: np.void, users: float) -> tuple[Subject, ...]:
     """The device or handset of a row as something to name beside its subject; nothing when too many use it."""
     if entity not in THINGS or not (row["device_hi"] or row["device_lo"]) or not users <= MOST:
         return ()
-    kind, _ = THINGS[entity]
-    return (Subject.of(kind, int(row["device_hi"]), int(row["device_lo"])),)
+    return (Subject.of(THINGS[entity], int(row["device_hi"]), int(row["device_lo"])),)

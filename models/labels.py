@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from alerts.outcomes import Decision
 from models.errors import ModelError
 from models.examples import ALERT, review_name
 from models.typologies import speaks_of
@@ -173,6 +174,18 @@ def decided(
         role=role,
         by=by,
         seq=seq,
+    )
+
+
+def label_of(decision: Decision) -> Label:
+    """A decision of the store as a label."""
+    return decided(
+        decision.alert_id,
+        decision.outcome,
+        decision.at,
+        reason=decision.reason or "",
+        role=decision.role or "",
+        by=decision.by,
     )
 
 

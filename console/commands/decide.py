@@ -39,7 +39,7 @@ EXAMPLES: Final = (
     ),
 )
 
-_UNSURE: Final = "high"
+_SURE: Final = "high"
 REASON_HELP: Final = "Why. " + " ".join(
     f"{outcome}: {', '.join(words)}." for outcome, words in REASONS.items()
 )
@@ -137,7 +137,7 @@ def _answer(
     from models.labels import CONFIDENCES
 
     check_outcome(outcome, reason, role, note)
-    sure = confidence or _UNSURE
+    sure = confidence or _SURE
     if sure not in CONFIDENCES:
         raise ConsoleError(f"{sure!r} is no confidence; say {', '.join(CONFIDENCES)}.")
     if outcome == "confirmed" and role is None:

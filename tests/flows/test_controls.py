@@ -18,7 +18,8 @@ from alerts.outcomes import Decision
 from alerts.record import Alert, from_json, when_us
 from alerts.store import AlertStore
 from detectors.discovery import detector
-from flows.controls import FILE, Effect, fault, folder_of, lineage_of, publish
+from flows.control_rows import folder_of
+from flows.controls import FILE, Effect, fault, lineage_of, publish
 from flows.errors import FlowError
 from flows.national_hop import NationalHop
 from flows.running import RunOptions, Summary, replay
