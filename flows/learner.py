@@ -132,15 +132,16 @@ class Learner:
         """Write what a lesson did, and last of all the word that the source waits for."""
         folder = self.data / MODELS
         self.measures.publish(lessons)
-        touched = {one.detector for one in lessons.outcomes}
+        touched = {one.detector for one in lessons.outcomes if one.teaches}
         for name in sorted(touched):
             raw = msgspec.json.format(msgspec.json.encode(self.teacher.lineages[name]), indent=1) + b"\n"
             _whole(folder / f"{name}.json", raw)
-        corrected = [one for one in lessons.outcomes if one.before is not None]
+        taught = [one for one in lessons.outcomes if one.teaches]
+        corrected = [one for one in taught if one.before is not None]
         said = {
             "tick": entry.tick,
             "at": when_text(entry.now),
-            "learnt": len(lessons.outcomes) - len(corrected),
+            "learnt": len(taught) - len(corrected),
             "corrected": [
                 {"detector": c.detector, "about": c.alert_id or f"{c.event_id} {c.subject}", "label": c.label,
                  "origin": c.origin, "had_taught": c.before, "teaches": c.right}

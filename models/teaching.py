@@ -88,8 +88,14 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     role: str = ""
     """What the person turned out to be, where somebody said it."""
     role_before: str = ""
+    """The role that had been said; where only this changes, counts by role change and nothing is taught."""
     sure: float = 1.0
     """What the word counts: half where whoever said it was not sure."""
+
+    @property
+    def teaches(self) -> bool:
+        """Whether it says something else of the row than was known."""
+        return self.right != self.before
 
 
 @dataclass(slots=True)
@@ -219,7 +225,8 @@ class Teacher:
             if outcome is None:
                 continue
             outcomes.append(outcome)
-            self._note(outcome, number, fresh, changed)
+            if outcome.teaches:
+                self._note(outcome, number, fresh, changed)
         activated = []
         for name in sorted({*fresh, *changed}):
             before = self.in_force[name]
@@ -264,10 +271,11 @@ class Teacher:
         right, origin = (False, "matured") if row.matured else (None, "")
         if word is not None:
             right, origin = word[0], word[1].origin
-        if right == before:
+        role = "" if word is None else word[1].role
+        if right == before and role == row.role:
             return None
         row.right = right
-        role_before, row.role = row.role, "" if word is None else word[1].role
+        role_before, row.role = row.role, role
         about = self.about[one.detector]
         return Outcome(
             detector=one.detector,

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import msgspec
+
 from alerts.store import AlertStore
 from detectors.discovery import detector
 from flows.controls import obeyed
@@ -44,6 +46,11 @@ def test_lessons_and_measures_are_told_and_corrections_count_once(run, tmp_path:
     measures = Measures()
     measures.take(Lessons((), (_outcome("a", False, None, "alert"), _outcome("b", True, None, "sample")), ()))
     measures.take(Lessons((), (_outcome("a", True, False, "alert"),), ()))
+    for before, role in (("", "complicit"), ("complicit", "coerced")):  # later somebody knows more of the person
+        known = _outcome("b", True, None if not before else True, "sample")
+        measures.take(
+            Lessons((), (msgspec.structs.replace(known, event_id="c", role=role, role_before=before),), ())
+        )
     again = Measures()
     again.load(json.loads(json.dumps(measures.dump())))
     assert again.told() == measures.told()
@@ -56,9 +63,11 @@ def test_lessons_and_measures_are_told_and_corrections_count_once(run, tmp_path:
     groups = {(g["group"], g["kept_as"], g["outcome"]): g["rows"] for g in json.loads(shown.out)["groups"]}
     assert groups[("all", "alert", "confirmed")] == 1
     assert ("all", "alert", "innocent") not in groups  # taken back
-    assert groups[("age_band 18-20", "drawn", "confirmed")] == 1
-    assert groups[("force metropolitan", "drawn", "confirmed")] == 1
-    assert groups[("campus rcc-london", "drawn", "confirmed")] == 1  # a force's counts are its campus's too
+    assert groups[("age_band 18-20", "drawn", "confirmed")] == 2
+    assert groups[("role coerced", "drawn", "confirmed")] == 1
+    assert ("role complicit", "drawn", "confirmed") not in groups
+    assert groups[("force metropolitan", "drawn", "confirmed")] == 2
+    assert groups[("campus rcc-london", "drawn", "confirmed")] == 2  # a force's counts are its campus's too
     nothing = run("models", "lessons", "--data", str(tmp_path / "other"))
     assert nothing.status == 1
     assert "--learn" in nothing.err

@@ -143,6 +143,24 @@ def test_a_corrected_label_leaves_what_it_would_have_taught_at_once() -> None:
     assert unclear.lineages["mule"].learnt == without.lineages["mule"].learnt
 
 
+def test_a_word_that_changes_the_role_alone_is_told_and_teaches_nothing() -> None:
+    rows = [row("a", 1, 0.9, 0.9), row("b", 1, 0.2, 0.9)]
+    words = [
+        msgspec.structs.replace(said(str(day), "alert:a-a", True, day), role=role)
+        for day, role in ((2, "complicit"), (5, "coerced"), (6, "coerced"))
+    ]
+    teacher, told = through(rows, words, 7)
+    outcomes = [one for each in told for one in each.outcomes]
+    assert [(o.before, o.right, o.role_before, o.role) for o in outcomes] == [
+        (None, True, "", "complicit"),
+        (True, True, "complicit", "coerced"),
+    ]
+    assert [o.teaches for o in outcomes] == [True, False]
+    once, _ = through(rows, words[:1], 7)
+    assert teacher.in_force == once.in_force
+    assert teacher.lineages["mule"] == once.lineages["mule"]
+
+
 def test_silence_teaches_after_the_horizon_and_of_drawn_rows_only() -> None:
     rows = [row("a", 1, 0.9, 0.9), row("b", 1, 0.2, 0.1, SAMPLE, 0.01), row("c", 1, 0.2, 0.3, SAMPLE, 0.01)]
     labels = [said("1", "account:c", True, 40)]
