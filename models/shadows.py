@@ -137,6 +137,16 @@ class ShadowStore:
             ).fetchall()
         return pl.DataFrame(found, schema=_COLUMNS, orient="row")
 
+    def latest(self, detector: str) -> int:
+        """The time of a detector's latest row; 0 when there is none."""
+        if not self.path.exists():
+            return 0
+        with self._open() as connection:
+            (ts,) = connection.execute(
+                "SELECT max(ts) FROM shadow WHERE detector = ?", (detector,)
+            ).fetchone()
+        return int(ts or 0)
+
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
         """The file, in one transaction."""

@@ -46,7 +46,10 @@ def test_lessons_and_measures_are_told_and_corrections_count_once(run, tmp_path:
     measures = Measures()
     measures.take(Lessons((), (_outcome("a", False, None, "alert"), _outcome("b", True, None, "sample")), ()))
     measures.take(Lessons((), (_outcome("a", True, False, "alert"),), ()))
-    for before, role in (("", "complicit"), ("complicit", "coerced")):  # later somebody knows more of the person
+    for before, role in (
+        ("", "complicit"),
+        ("complicit", "coerced"),
+    ):  # later somebody knows more of the person
         known = _outcome("b", True, None if not before else True, "sample")
         measures.take(
             Lessons((), (msgspec.structs.replace(known, event_id="c", role=role, role_before=before),), ())

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -290,6 +291,66 @@ def test_a_champion_that_does_as_well_stays_and_can_be_looked_at(
     assert run_command(["models", "compare", "mule_account", "--data", str(tmp_path)]) == 0
     assert run_command(["models", "compare", "deal_line", "--data", str(tmp_path)]) == 1
     assert "linewatch models challenge" in capsys.readouterr().err
+
+
+class Raised:
+    """A store of what the champion raised, and of what the one before had raised in the weeks before."""
+
+    def __init__(self, data: Path, own: str, right_before: int) -> None:
+        """Of the champion's forty alerts ten are wrong; of those before so many are right."""
+        plan = [(own, n < right_before, BEFORE - 9 * DAY) for n in range(40)]
+        plan += [(TREES, n >= 10, BEFORE) for n in range(40)]
+        labels = []
+        self.found = []
+        for n, (version, right, at) in enumerate(plan):
+            self.found.append(
+                SimpleNamespace(
+                    alert_id=f"a{n}",
+                    subject=SimpleNamespace(name=f"account:x{n}"),
+                    first_event_ts=at,
+                    last_event_ts=at,
+                    raised_ts=at,
+                    model_version=version,
+                )
+            )
+            labels.append(Label(event_id=f"w{n}", about=f"alert:a{n}", label="confirmed" if right else "innocent",
+                                at=BEFORE + DAY, origin="analyst"))  # fmt: skip
+        LabelBook(data / "examples" / "labels.ndjson").add(labels)
+
+    def alerts(self, **_: object) -> tuple[Any, ...]:
+        return tuple(self.found)
+
+    def decisions(self) -> tuple[Any, ...]:
+        return ()
+
+
+@pytest.mark.parametrize(("right_before", "goes"), [(32, False), (40, True)])
+def test_by_what_analysts_saw_a_champion_goes_only_if_less_of_it_is_right_than_before(
+    tmp_path: Path, right_before: int, goes: bool
+) -> None:
+    fallen(tmp_path, wrong=12)  # all of it known because the champion raised it
+    store: Any = Raised(tmp_path, MuleAccount.scorecard().name, right_before)
+    done = guard(tmp_path, store)
+    assert bool(done) == goes
+    if goes:
+        assert "of its alerts 30 of 40 known were right, of those of the one before 40 of 40" in done[0].why
+
+
+def test_what_people_reported_by_themselves_needs_no_such_comparison(tmp_path: Path) -> None:
+    registry = fallen(tmp_path, wrong=0)
+    own = MuleAccount.scorecard().name
+    rows = [
+        Shadow(100 + n, BEFORE + n, "mule_account", f"account:m{n}", own, 0.9, 0.5, TREES, 0.1, 0.3, 1.0, "", f"m{n}")
+        for n in range(30)
+    ]  # fmt: skip
+    ShadowStore(tmp_path / FILE).write(rows)
+    LabelBook(tmp_path / "examples" / "labels.ndjson").add(
+        Label(event_id=f"r{n}", about=f"account:m{n}", label="confirmed", at=BEFORE + DAY, origin="bank",
+              typology="mule_account") for n in range(30)
+    )  # fmt: skip
+    (done,) = guard(tmp_path, None)
+    assert "of 30 subjects known it alone was wrong on 30" in done.why
+    assert registry.champion("mule_account") == ""
 
 
 def test_about_one_in_so_many_is_drawn_and_of_detectors_not_the_same() -> None:
