@@ -36,6 +36,7 @@ KINDS: Final = {
     "account_takeover": ("takeover",),
     "card_not_present_burst": ("card_ring",),
     "courier": ("runner",),
+    "cuckooed_place": ("cuckoo",),
     "deal_line": ("line",),
 }
 """Which stories of the truth make an alert of a detector right."""
@@ -64,7 +65,7 @@ def guilty_of(world: Path, key: Key, kinds: tuple[str, ...]) -> dict[str, list[t
         named = (
             [("account", each) for each in accounts]
             + [("number", each) for each in story["numbers"]]
-            + ([("card", note["card"])] if "card" in note else [])
+            + [(kind, note[kind]) for kind in ("card", "cell") if kind in note]
         )
         for kind, value in named:
             hi, lo = token_of(key, kind, value)
