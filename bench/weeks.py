@@ -31,8 +31,7 @@ import polars as pl
 from alerts.record import when_text
 from alerts.store import AlertStore
 from bench.learning import DAY_US, KINDS, guilty_of
-from console.retraining import Material, Span, material, retrain
-from detectors.base import Detector
+from console.retraining import Span, material, retrain
 from detectors.discovery import detector
 from events.tokens import Key
 from flows.answering import answer, up_for_review
@@ -43,7 +42,7 @@ from models.errors import ModelError
 from models.registry import Registry
 from models.scorecard import Scorecard
 from models.signing import signer_of
-from models.training import equal_alerts, measures_of, parted, values_of
+from models.training import equal_alerts, values_of
 
 AGAIN_DAYS: Final = 7
 STREAMS: Final = ("payments", "accounts", "telecoms", "links", "watch", "labels")
@@ -237,7 +236,7 @@ def is_guilty(guilty: Guilty, subject: str, first: int, last: int) -> bool:
 def retrained(data: Path, name: str, span: Span, kinds: Iterable[str]) -> dict[str, Any]:
     """As an owner does now and then: train on what the flow kept, and let two people promote what validates better.
 
-    Better than the champion did when it scored those very rows, with what it had learnt by then: not than it would do now.
+    Better than the champion did when it scored those rows, with what it had learnt by then.
     """
     about, day = detector(name), span.to_ts // DAY_US
     registry = Registry(data / "models", signer_of(data / KEY, make=True), clock=lambda: span.to_ts)
@@ -247,11 +246,11 @@ def retrained(data: Path, name: str, span: Span, kinds: Iterable[str]) -> dict[s
         done = retrain(registry, about, found, span, "A. Owner", "weekly")
     except ModelError as why:
         return told | {"not_trained": str(why)}
-    scored = as_scored(about, found, span)
+    scored = precision_of(done.champions)
     made = {card.kind: card for card in done.cards}
     validated = {kind: precision_of(card.measures) for kind, card in made.items()}
     kind = max((k for k in kinds if k in made), key=lambda k: validated[k])
-    told |= {"as scored": scored, "validated": validated}
+    told |= {"champion": scored, "validated": validated}
     if validated[kind] > scored:
         version = made[kind].version
         check_fits(registry, version)
@@ -262,15 +261,6 @@ def retrained(data: Path, name: str, span: Span, kinds: Iterable[str]) -> dict[s
         publish(registry, data)
         told["promoted"] = version
     return told
-
-
-def as_scored(about: type[Detector], found: Material, span: Span) -> float:
-    """The average precision of the validation period by the scores that rows had when they were scored."""
-    parts = parted(
-        found.examples, found.labels, span.from_ts, span.to_ts, span.horizon(about.typology), span.as_of,
-        about.says_when_right(),
-    )  # fmt: skip
-    return precision_of(measures_of(parts.validated, parts.validated["score"].to_numpy(), about.threshold))
 
 
 def precision_of(measures: Iterable[Any]) -> float:

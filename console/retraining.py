@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from models.labels import Label
     from models.registry import Registry
     from models.training import Candidate, Parts
+    from models.working import Model
 
 EXAMPLES: Final = "examples"
 LABELS: Final = "labels.ndjson"
@@ -181,7 +182,7 @@ def retrain(
     )
     names = [signal.feature for signal in about.signals]
     stands, threshold = standing(registry, about, registry.champion(about.id))
-    champion = stands.score(training.values_of(parts.validated, names))
+    champion = as_it_scored(parts.validated, stands, names)
     made = training.train_scorecard(parts, about.signals, f"{about.id}-{about.version}.")
     trees = training.train_trees(parts, names)
     card = Scorecard(about.signals, made)
@@ -210,6 +211,20 @@ def retrain(
             _register(registry, about, each, version, parts, span, stands.name, champion, by, note, names)
         )
     return Trained(tuple(cards), stands.name, training.measures_of(parts.validated, champion, threshold))
+
+
+def as_it_scored(frame: "pl.DataFrame", stands: "Model", names: list[str]) -> "npt.NDArray[np.float64]":
+    """A champion's scores of examples: as it scored them, with what it had learnt by then; anew where another did."""
+    import numpy as np
+    import polars as pl
+
+    from models.training import values_of
+
+    anew = stands.score(values_of(frame, names))
+    if not {"score", "model_version"} <= set(frame.columns):
+        return anew
+    own = frame.select(pl.col("model_version").str.starts_with(f"{stands.name}+")).to_series().to_numpy()
+    return np.where(own, frame["score"].to_numpy(), anew)
 
 
 def _named_after(version: str) -> str:

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from alerts.store import AlertStore
-from console.retraining import moment, ticks_of
+from console.retraining import as_it_scored, moment, ticks_of
 from detectors.cross import CrossDetector
 from detectors.discovery import detector
 from detectors.mule_account import MuleAccount
@@ -26,9 +26,10 @@ from flows.running import RunOptions, replay
 from flows.shelf import Shelf
 from flows.walked import Walked
 from models.card import Card
-from models.examples import SAMPLE, Example, ExampleStore
+from models.examples import SAMPLE, VALUE, Example, ExampleStore
 from models.labels import Label, LabelBook
 from models.registry import Registry
+from models.training import values_of
 
 DAY = 86_400_000_000
 T0 = moment("2026-03-01")
@@ -335,3 +336,20 @@ def test_a_date_is_its_midnight() -> None:
     assert moment("2026-03-01") == int(datetime(2026, 3, 1, tzinfo=UTC).timestamp() * 1e6)
     assert moment("2026-03-01T01:00:00+01:00") == moment("2026-03-01")
     assert moment("2026-03-02") - moment("2026-03-01") == timedelta(days=1) // timedelta(microseconds=1)
+
+
+def test_a_champion_is_held_to_what_it_scored_with_what_it_had_learnt_by_then() -> None:
+    about = detector("mule_account")
+    own = about.scorecard()
+    names = [signal.feature for signal in about.signals]
+    frame = pl.DataFrame(
+        {
+            "score": [0.9, 0.9, 0.9],
+            "model_version": [f"{own.name}+3.abc", own.name, "mule_account-4.rother+3.abc"],
+        }
+        | {f"{VALUE}{name}": [1.0] * 3 for name in names}
+    )
+    anew = own.score(values_of(frame, names))
+    assert anew[0] != 0.9
+    assert as_it_scored(frame, own, names).tolist() == [0.9, anew[1], anew[2]]
+    assert as_it_scored(frame.drop("score"), own, names).tolist() == anew.tolist()
