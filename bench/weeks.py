@@ -39,6 +39,7 @@ from flows.promoting import check_fits, publish
 from flows.shelf import KEY
 from flows.sinks import Tally
 from models.errors import ModelError
+from models.evaluating.intervals import wilson
 from models.registry import Registry
 from models.scorecard import Scorecard
 from models.signing import signer_of
@@ -324,7 +325,7 @@ def live(asked: argparse.Namespace) -> dict[str, Any]:
     flow.stop()
     measures = flow.data / "models" / "measures.json"
     return {
-        "worlds": [str(w.name) for w in asked.world], "frozen": asked.frozen, "thresholds": thresholds,
+        "worlds": [str(w.name) for w in asked.world], "frozen": asked.frozen, "kinds": asked.kind, "thresholds": thresholds,
         "changes": changes, "days": {f"{d.name} {d.capacity}": d.days for d in desks}, "retrained": retrainings,
         "story": None if story is None else story.ended(),
         "moved": json.loads(measures.read_text())["moved"] if measures.exists() else [],
@@ -512,33 +513,65 @@ def gained(
     return mean, mean - half, mean + half
 
 
+def recovered(told: Mapping[str, Any], name: str) -> int | None:
+    """In how many days after the change the reviews of a week find nine tenths of what they found in the fortnight before."""
+    right = {int(one["day"]): int(one["right"]) for one in told["days"][name]}
+    change = int(told["changes"][-1])
+    before = sum(right.get(day, 0) for day in range(change - 14, change)) / 2
+    for last in range(change + 6, max(right) + 1):
+        if sum(right.get(day, 0) for day in range(last - 6, last + 1)) >= 0.9 * before:
+            return last - change + 1
+    return None
+
+
+WAYS: Final = {"taught": ("-", "o"), "retrained": ("-.", "s"), "retrained trees": (":", "^")}
+"""How a flow learnt, and how its line is drawn."""
+
+
+def way_of(told: Mapping[str, Any]) -> str:
+    """How a run's flow learnt."""
+    if told["frozen"]:
+        return "frozen"
+    if not told["retrained"]:
+        return "taught"
+    return "retrained trees" if told.get("kinds") == ["boosted"] else "retrained"
+
+
 def say(files: list[Path], out: Path | None) -> None:
     """Tables of frozen and taught runs, by detector and capacity."""
     told = [json.loads(path.read_text()) for path in files]
     for name in dict.fromkeys(n for one in told for n in one["days"]):
-        pairs = _pairs(told, name)
-        if not pairs:
+        ways = {way: found for way in WAYS if (found := _pairs(told, name, way))}
+        if not ways:
             continue
         detector_, _, capacity = name.partition(" ")
-        print(f"\n{detector_}, {capacity} reviews a day, {len(pairs)} pairs of worlds")
-        print("| week | frozen | taught |\n|---|---|---|")
-        for week in range(len(weekly(pairs[0][0], name))):
-            shares = [_share([weekly(pair[side], name)[week] for pair in pairs]) for side in (0, 1)]
-            print(f"| {week + 1} | {shares[0]:.3f} | {shares[1]:.3f} |")
-        for after, words in ((False, "before"), (True, "after")):
-            mean, low, high = gained(pairs, name, after=after)
-            print(f"more found {words} the change: {mean:+.3f} of the reviews ({low:+.3f} to {high:+.3f})")
+        print(f"\n{detector_}, {capacity} reviews a day, {max(map(len, ways.values()))} pairs of worlds")
+        frozen = next(iter(ways.values()))
+        print(f"| week | frozen | {' | '.join(ways)} |\n|---|---|{'---|' * len(ways)}")
+        for week in range(len(weekly(frozen[0][0], name))):
+            sides = [(frozen, 0), *((pairs, 1) for pairs in ways.values())]
+            shares = [_share([weekly(pair[side], name)[week] for pair in pairs]) for pairs, side in sides]
+            print(f"| {week + 1} | {' | '.join(f'{share:.3f}' for share in shares)} |")
+        for way, pairs in ways.items():
+            for after, words in ((False, "before"), (True, "after")):
+                mean, low, high = gained(pairs, name, after=after)
+                print(
+                    f"{way}: {mean:+.3f} of the reviews more found {words} the change ({low:+.3f} to {high:+.3f})"
+                )
+        days = {"frozen": [recovered(pair[0], name) for pair in frozen]}
+        days |= {way: [recovered(pair[1], name) for pair in pairs] for way, pairs in ways.items()}
+        print("recovered in days:", days)
         if out is not None:
-            _draw(pairs, name, out / f"learning-{detector_}-{capacity}.svg")
+            _plot(ways, name, out / f"learning-{detector_}-{capacity}.svg")
 
 
-def _pairs(told: list[dict[str, Any]], name: str) -> list[tuple[Any, Any]]:
+def _pairs(told: list[dict[str, Any]], name: str, way: str) -> list[tuple[Any, Any]]:
     mine = [one for one in told if name in one["days"]]
     frozen = {tuple(one["worlds"]): one for one in mine if one["frozen"]}
     return [
         (frozen[tuple(one["worlds"])], one)
         for one in mine
-        if not one["frozen"] and tuple(one["worlds"]) in frozen
+        if way_of(one) == way and tuple(one["worlds"]) in frozen
     ]
 
 
@@ -546,7 +579,8 @@ def _share(counts: list[tuple[int, int]]) -> float:
     return sum(right for _, right in counts) / max(1, sum(seen for seen, _ in counts))
 
 
-def _draw(pairs: list[tuple[Any, Any]], name: str, out: Path) -> None:
+def _plot(ways: Mapping[str, list[tuple[Any, Any]]], name: str, out: Path) -> None:
+    """Shares by week with intervals of 95 % (Wilson's, of all pairs' reviews together)."""
     import matplotlib as mpl
 
     mpl.use("svg")
@@ -554,22 +588,43 @@ def _draw(pairs: list[tuple[Any, Any]], name: str, out: Path) -> None:
 
     mpl.rcParams["svg.hashsalt"] = "linewatch"
     figure, axes = plt.subplots(figsize=(7, 3.6))
-    weeks = range(1, len(weekly(pairs[0][0], name)) + 1)
-    for side, words, style in ((0, "frozen", "--"), (1, "taught", "-")):
-        each = [[right / max(1, seen) for seen, right in weekly(pair[side], name)] for pair in pairs]
-        (line,) = axes.plot(
-            weeks, [fmean(values) for values in zip(*each, strict=True)], style, marker="o", label=words
-        )
-        for values in each:
-            axes.plot(weeks, values, style, color=line.get_color(), linewidth=0.7, alpha=0.4)
-    change = (pairs[0][0]["changes"][-1] - pairs[0][0]["changes"][0]) / 7 + 0.5
+    frozen = next(iter(ways.values()))
+    lines = {"frozen": (frozen, 0, "--", "x")} | {way: (pairs, 1, *WAYS[way]) for way, pairs in ways.items()}
+    told = []
+    for n, (words, (pairs, side, style, marker)) in enumerate(lines.items()):
+        counts = [
+            (sum(s for s, _ in each), sum(r for _, r in each))
+            for each in zip(*(weekly(pair[side], name) for pair in pairs), strict=True)
+        ]
+        shares = [right / max(1, seen) for seen, right in counts]
+        bounds = [wilson(right, seen) for seen, right in counts]
+        around = [
+            [max(0.0, s - low) for s, (low, _) in zip(shares, bounds, strict=True)],
+            [max(0.0, high - s) for s, (_, high) in zip(shares, bounds, strict=True)],
+        ]
+        weeks = [week + 1 + 0.06 * n for week in range(len(shares))]
+        axes.errorbar(weeks, shares, around, fmt=style, marker=marker, capsize=2, elinewidth=0.8, label=words)
+        told.append(f"{words}: " + ", ".join(f"{share:.2f}" for share in shares))
+    change = (frozen[0][0]["changes"][-1] - frozen[0][0]["changes"][0]) / 7 + 0.5
     axes.axvline(change, color="grey", linewidth=0.8)
     axes.annotate("criminals change", (change + 0.05, 0.02), fontsize=8)
-    axes.set(title=f"{name} reviews a day, {len(pairs)} pairs of worlds", xlabel="week",
-             ylabel="share of reviews confirmed", ylim=(0, 1.02))  # fmt: skip
+    detector_, _, capacity = name.partition(" ")
+    pairs_ = max(map(len, ways.values()))
+    title = f"{detector_}, {capacity} reviews a day, {pairs_} pair{'s' * (pairs_ > 1)} of worlds"
+    axes.set(title=title, xlabel="week", ylabel="share of reviews confirmed", ylim=(0, 1.02))
     axes.legend()
     figure.tight_layout()
     figure.savefig(out, metadata={"Date": None})
+    plt.close(figure)
+    _describe(out, title, f"Share of reviews confirmed by week, with intervals of 95 %. {'; '.join(told)}.")
+
+
+def _describe(picture: Path, title: str, words: str) -> None:
+    """Give a drawing a title and a description, for those who hear it read."""
+    head, tag, rest = picture.read_text().partition("<svg ")
+    inside, close, rest = rest.partition(">")
+    said = f'<title id="title">{title}</title>\n <desc id="desc">{words}</desc>'
+    picture.write_text(f'{head}{tag}role="img" aria-labelledby="title desc" {inside}{close}\n {said}{rest}')
 
 
 def main() -> None:
