@@ -27,12 +27,15 @@ def pictures(
     """PNG pictures by file name: `scores` are the champion's and the challenger's on the validation examples."""
     right, weight = frame["right"].to_numpy(), frame["weight"].to_numpy()
     raised = {name: subjects_raised(frame, each, threshold) for name, each in scores.items()}
-    return {
+    drawn = {
         "precision-recall.png": _drawn(lambda axes: _precision_recall(axes, right, weight, scores)),
         "calibration.png": _drawn(lambda axes: _calibration(axes, right, weight, scores)),
         "precision-at-capacity.png": _drawn(lambda axes: _capacity(axes, raised)),
-        "subgroups.png": _drawn(lambda axes: _subgroups(axes, measures)),
     }
+    groups = [m for m in measures if m.name == "alerted" and m.where != "validation" and m.value is not None]
+    if groups:  # merchants, cells and handsets have none
+        drawn["subgroups.png"] = _drawn(lambda axes: _subgroups(axes, groups))
+    return drawn
 
 
 def _drawn(draw: Any) -> bytes:
@@ -85,8 +88,7 @@ def _capacity(axes: "Axes", raised: Mapping[str, pl.DataFrame]) -> None:
     axes.legend()
 
 
-def _subgroups(axes: "Axes", measures: Sequence[Measure]) -> None:
-    groups = [m for m in measures if m.name == "alerted" and m.where != "validation" and m.value is not None]
+def _subgroups(axes: "Axes", groups: Sequence[Measure]) -> None:
     for place, one in enumerate(groups[:_SHOWN]):
         low, high, value = one.low or 0.0, one.high or 0.0, one.value or 0.0
         axes.plot([low, high], [place, place], color="#0b0c0c")

@@ -198,3 +198,7 @@ def test_the_pictures_are_pictures(made: tuple[pl.DataFrame, list[Label]]) -> No
     assert len(drawn) == 4
     assert all(raw.startswith(b"\x89PNG") for raw in drawn.values())
     assert drawn == pictures(parts.validated, {"champion": scores, "challenger": scores**2}, measures, 0.5)
+    of_things = [one for one in measures if one.where == "validation"]
+    assert set(drawn) - set(pictures(parts.validated, {"champion": scores}, of_things, 0.5)) == {
+        "subgroups.png"
+    }
