@@ -182,6 +182,7 @@ def retrain(
     )
     names = [signal.feature for signal in about.signals]
     stands, threshold = standing(registry, about, registry.champion(about.id))
+    threshold = as_people_set_it(found.examples, stands.name, threshold)
     champion = as_it_scored(parts.validated, stands, names)
     made = training.train_scorecard(parts, about.signals, f"{about.id}-{about.version}.")
     trees = training.train_trees(parts, names)
@@ -225,6 +226,17 @@ def as_it_scored(frame: "pl.DataFrame", stands: "Model", names: list[str]) -> "n
         return anew
     own = frame.select(pl.col("model_version").str.starts_with(f"{stands.name}+")).to_series().to_numpy()
     return np.where(own, frame["score"].to_numpy(), anew)
+
+
+def as_people_set_it(frame: "pl.DataFrame", champion: str, otherwise: float) -> float:
+    """The threshold of the latest row that a champion scored: people may have set another than it came with."""
+    import polars as pl
+
+    if not {"threshold", "model_version"} <= set(frame.columns):
+        return otherwise
+    of_it = pl.col("model_version").str.split_exact("+", 1).struct[0] == champion
+    latest = frame.filter(of_it).sort("ts", "seq")["threshold"].tail(1)
+    return otherwise if latest.is_empty() else float(latest[0])
 
 
 def _named_after(version: str) -> str:

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from alerts.store import AlertStore
-from console.retraining import as_it_scored, moment, ticks_of
+from console.retraining import as_it_scored, as_people_set_it, moment, ticks_of
 from detectors.cross import CrossDetector
 from detectors.discovery import detector
 from detectors.mule_account import MuleAccount
@@ -353,3 +353,13 @@ def test_a_champion_is_held_to_what_it_scored_with_what_it_had_learnt_by_then() 
     assert anew[0] != 0.9
     assert as_it_scored(frame, own, names).tolist() == [0.9, anew[1], anew[2]]
     assert as_it_scored(frame.drop("score"), own, names).tolist() == anew.tolist()
+
+
+def test_a_challenger_alerts_as_often_as_the_champion_does_from_where_people_set_it() -> None:
+    frame = pl.DataFrame(
+        {"ts": [3, 2, 1, 4], "seq": [3, 2, 1, 4], "threshold": [0.2, 0.4, 0.5, 0.9],
+         "model_version": ["m-1.0+9.abc", "m-1.0", "m-1.0", "m-1.05"]}
+    )  # fmt: skip
+    assert as_people_set_it(frame, "m-1.0", 0.5) == 0.2
+    assert as_people_set_it(frame, "m-1.r1", 0.5) == 0.5
+    assert as_people_set_it(frame.drop("threshold"), "m-1.0", 0.5) == 0.5
