@@ -15,8 +15,6 @@ from typing import Any, Final, cast
 
 import msgspec
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.pool import StaticPool
 
@@ -96,6 +94,9 @@ class AlertStore:
 
     def migrate(self) -> None:
         """Make the tables, or bring them up to this version."""
+        from alembic import command  # slow to load: only who makes tables waits for it
+        from alembic.config import Config
+
         with self._writing() as connection, as_file(files("alerts") / "migrations") as steps:
             config = Config()
             config.set_main_option("script_location", str(steps).replace("%", "%%"))

@@ -11,7 +11,6 @@ from typing import Final
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from river import stats
 
 from models.errors import ModelError
 
@@ -39,6 +38,8 @@ class Medians:
     """The running median of each value, as rows come: what is usual."""
 
     def __init__(self, names: Sequence[str]) -> None:
+        from river import stats  # slow to load: only who takes running medians waits for it
+
         self.names = tuple(names)
         self._medians = [stats.Quantile(_HALF) for _ in names]
         self._seen = [0] * len(self.names)

@@ -12,7 +12,6 @@ from typing import Final
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from river import drift
 
 from models.errors import ModelError
 
@@ -44,6 +43,8 @@ class Watch:
 
     def __init__(self, names: Sequence[str], delta: float = DELTA) -> None:
         """`names` are what is watched; a lower `delta` warns later and is wrong less often."""
+        from river import drift  # slow to load: only who watches waits for it
+
         self._adwin = {name: drift.ADWIN(delta=delta) for name in names}  # type: ignore[no-untyped-call]
         self.moved: list[Moved] = []
 

@@ -10,15 +10,17 @@ import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from river import linear_model, optim, utils
 
 from events.kernels import njit
 from models.errors import ModelError
+
+if TYPE_CHECKING:
+    from river import linear_model
 
 LEARNING_RATE: Final = 0.05
 """A step of river's stochastic gradient descent on inputs between 0 and 1: a hundred labels move a weight by a few."""
@@ -172,8 +174,10 @@ class Scorecard:
         )
         return Scorecard(self.signals, Weights(version, float(model.intercept), weights, labels))
 
-    def as_river(self, rate: float = LEARNING_RATE) -> linear_model.LogisticRegression:
+    def as_river(self, rate: float = LEARNING_RATE) -> "linear_model.LogisticRegression":
         """This version as a river model over signal strengths, with steps of a size."""
+        from river import linear_model, optim, utils  # slow to load: only who teaches waits for it
+
         model = linear_model.LogisticRegression(
             optimizer=optim.SGD(rate),
             intercept_init=self.version.intercept,

@@ -71,6 +71,14 @@ def test_the_command_runs_from_a_folder_with_rooms_of_the_same_name(tmp_path: Pa
     assert PROJECT["project"]["version"] in done.stdout
 
 
+def test_starting_a_flow_or_a_command_does_not_wait_for_what_only_teaching_needs() -> None:
+    asked = "import sys, flows.running, console.cli; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", asked], check=True, capture_output=True, text=True)
+    loaded = {name.partition(".")[0] for name in done.stdout.split()}
+    assert "flows" in loaded
+    assert not loaded & {"river", "sklearn", "matplotlib", "alembic"}
+
+
 def test_no_installed_distribution_has_a_room_of_ours() -> None:
     owners = importlib.metadata.packages_distributions()
     taken = {room: owners[room] for room in ROOMS if set(owners.get(room, [])) - {"linewatch"}}

@@ -1,9 +1,8 @@
 """The store: writes that may be repeated, what people entered kept, an audit that shows tampering, faults said plainly.
 
-Runs on SQLite always, and on PostgreSQL when LINEWATCH_TEST_POSTGRES names a database that may be emptied.
+Runs on SQLite and on a PostgreSQL that the run of tests starts for itself.
 """
 
-import os
 import shutil
 import sqlite3
 import subprocess
@@ -26,7 +25,6 @@ from alerts.outcomes import Decision
 from alerts.record import Alert, Subject, from_json, to_json
 from alerts.store import AlertStore
 
-POSTGRES = os.environ.get("LINEWATCH_TEST_POSTGRES", "")
 ANALYST = "DC Patel"
 NOW = 1_767_300_000_000_000
 
@@ -41,19 +39,14 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.skipif(
-    not POSTGRES, reason="LINEWATCH_TEST_POSTGRES names no database"))])  # fmt: skip
+@pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: Any, tmp_path: Path, migrated: Path) -> str:
     """A database with nothing in it (of SQLite a copy, which is quicker than to make one)."""
     if request.param == "sqlite":
         shutil.copy(migrated, tmp_path / "alerts.db")
         return f"sqlite:///{tmp_path / 'alerts.db'}"
-    engine = sa.create_engine(POSTGRES.replace("postgresql://", "postgresql+psycopg://", 1))
-    with engine.begin() as connection:
-        connection.execute(sa.text("DROP SCHEMA public CASCADE"))
-        connection.execute(sa.text("CREATE SCHEMA public"))
-    engine.dispose()
-    return POSTGRES
+    address: str = request.getfixturevalue("postgres")
+    return address
 
 
 @pytest.fixture

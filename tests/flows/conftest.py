@@ -179,6 +179,7 @@ class Flow:
         processes: int = 1,
         recovery: bool = False,
         kill_after: Callable[[], float] | None = None,
+        store: str | None = None,
         **settings: str,
     ) -> Outcome:
         """Run to the end, killed and started again as often as `kill_after` says (at most 6 times)."""
@@ -186,7 +187,7 @@ class Flow:
         at.mkdir(exist_ok=True)
         options = {
             "inputs": inputs,
-            "store": f"sqlite:///{at / 'alerts.sqlite'}",
+            "store": store or f"sqlite:///{at / 'alerts.sqlite'}",
             "data": str(at),
             "recovery": str(at / "recovery") if recovery else None,
             "processes": processes,

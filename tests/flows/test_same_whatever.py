@@ -2,9 +2,12 @@
 
 import json
 import random
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from alerts.store import AlertStore
 
 
 def _digests(outcome: Any) -> dict[str, str]:
@@ -12,10 +15,21 @@ def _digests(outcome: Any) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(world: Any, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Any:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the undisturbed flow keeps what is its own."""
+    return tmp_path_factory.mktemp("undisturbed")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(world: Any, folder: Path, make_flow: Any) -> Any:
     """One process, one go."""
-    flow = request.getfixturevalue("make_flow")(tmp_path_factory.mktemp("undisturbed"))
-    return flow.run(world, name="plain")
+    return make_flow(folder).run(world, name="plain")
+
+
+@pytest.fixture
+def undisturbed_store(undisturbed: Any, folder: Path) -> Path:
+    """The SQLite file it wrote."""
+    return folder / "plain" / "alerts.sqlite"
 
 
 def test_both_streams_end_as_alerts_about_the_mule_and_the_line(undisturbed: Any) -> None:
@@ -84,11 +98,22 @@ def test_the_size_of_ticks_changes_nothing(world: Any, flow: Any, undisturbed: A
     assert _digests(cut) == _digests(undisturbed)
 
 
-def test_two_processes_do_what_one_does(world: Any, flow: Any, undisturbed: Any) -> None:
-    two = flow.run(world, name="two", processes=2, LINEWATCH_TICK_ROWS="500")
+def _told(store: AlertStore) -> dict[str, Any]:
+    """All that a store has of its alerts and cases."""
+    alerts = store.alerts()
+    cases = {key: store.case(key) for key in {alert.case_key for alert in alerts}}
+    store.close()
+    return {alert.alert_id: alert for alert in alerts} | cases
+
+
+def test_two_processes_and_postgresql_do_what_one_and_sqlite_do(
+    world: Any, flow: Any, undisturbed: Any, undisturbed_store: Path, postgres: str
+) -> None:
+    two = flow.run(world, name="two", processes=2, store=postgres, LINEWATCH_TICK_ROWS="500")
 
     assert two.alerts == undisturbed.alerts
     assert _digests(two) == _digests(undisturbed)
+    assert _told(AlertStore(postgres)) == _told(AlertStore(undisturbed_store))
 
 
 def test_keeping_snapshots_changes_nothing(world: Any, flow: Any, undisturbed: Any) -> None:
