@@ -165,6 +165,22 @@ class Outcome:
     kills: int
 
 
+def _wait_until_it_works(process: subprocess.Popen[bytes], kept: Path) -> None:
+    """Until it writes what it knows, or is through: to be killed while it starts is to be killed before anything is."""
+
+    def written() -> dict[Path, int]:
+        return {path: path.stat().st_mtime_ns for path in kept.rglob("*") if path.is_file()}
+
+    before = now = written()
+    while now == before and process.poll() is None:
+        time.sleep(0.02)
+        # A file may be replaced between being listed and being looked at: then it was at work.
+        try:
+            now = written()
+        except FileNotFoundError:
+            return
+
+
 @dataclass(frozen=True)
 class Flow:
     """Runs the real flow in processes of its own, and can kill it on the way."""
@@ -182,7 +198,7 @@ class Flow:
         store: str | None = None,
         **settings: str,
     ) -> Outcome:
-        """Run to the end, killed and started again as often as `kill_after` says (at most 6 times)."""
+        """Run to the end, killed and started again, at most 4 times, `kill_after` seconds after it began to work."""
         at = self.folder / name
         at.mkdir(exist_ok=True)
         options = {
@@ -207,7 +223,8 @@ class Flow:
             process.stdin.write(json.dumps(options).encode())
             process.stdin.close()
             process.stdin = None
-            if kill_after is not None and kills < 6:
+            if kill_after is not None and kills < 4:
+                _wait_until_it_works(process, at / "recovery")
                 deadline = time.monotonic() + kill_after()
                 while process.poll() is None and time.monotonic() < deadline:
                     time.sleep(0.01)

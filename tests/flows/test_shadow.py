@@ -152,7 +152,7 @@ def test_a_challenger_scores_what_the_champion_scores_and_raises_nothing(shadowe
 def test_two_workers_and_kills_keep_the_same_rows_once(
     shadowed: Path, story: Any, tmp_path: Path, make_flow: Callable[[Path], Any]
 ) -> None:
-    flow, lives = make_flow(tmp_path), iter([4.0, 7.0])
+    flow, lives = make_flow(tmp_path), iter([0.3, 1.5])
     (tmp_path / "two").mkdir()
     challenged(tmp_path / "two")
     outcome = flow.run(story, name="two", processes=2, recovery=True, kill_after=lambda: next(lives, 600.0))
