@@ -1,6 +1,7 @@
 """`linewatch models`: from examples or history to a challenger, and by two people's word to what scores."""
 
 import json
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -142,24 +143,26 @@ def filled(data: Path, n: int = 900) -> None:
     LabelBook(data / "examples" / "labels.ndjson").add(labels)
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the first who asks for what is trained leaves a copy of it: training takes seconds."""
+    return tmp_path_factory.mktemp("trained")
+
+
 @pytest.fixture
-def trained(tmp_path: Path, run: Any) -> list[dict[str, Any]]:
+def trained(tmp_path: Path, run: Any, kept: Path) -> list[dict[str, Any]]:
+    """The cards of two challengers, in a data folder of the test's own."""
     data = tmp_path / "linewatch-data"
-    filled(data)
-    said = run(
-        "models",
-        "retrain",
-        "mule_account",
-        "--from",
-        "2026-03-01",
-        "--to",
-        "2026-05-15",
-        "--by",
-        "ann",
-        "--json",
-    )
-    assert said.status == 0, said.err
-    return [json.loads(line) for line in said.out.splitlines()]
+    if not (kept / "said.ndjson").exists():
+        filled(data)
+        span = ("--from", "2026-03-01", "--to", "2026-05-15")
+        said = run("models", "retrain", "mule_account", *span, "--by", "ann", "--json")
+        assert said.status == 0, said.err
+        shutil.copytree(data, kept / "data")
+        (kept / "said.ndjson").write_text(said.out)
+    else:
+        shutil.copytree(kept / "data", data)
+    return [json.loads(line) for line in (kept / "said.ndjson").read_text().splitlines()]
 
 
 def test_before_anything_is_trained_the_authors_stand(run: Any) -> None:
