@@ -100,7 +100,8 @@ class FlowProgress:
         """The flow tells how far it is."""
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, description=f"{self._words}: {progress_line(progress)}")
-        elif not self._quiet and time.monotonic() - self._last >= LINE_EVERY_S:
+        elif progress.events and not self._quiet and time.monotonic() - self._last >= LINE_EVERY_S:
+            # alerts of a first tick may be told of before its events are: that would read as alerts of nothing
             self._last = time.monotonic()
             aside().print(f"{self._words}: {progress_line(progress)}", markup=False)
 
