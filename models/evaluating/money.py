@@ -54,7 +54,7 @@ class OfMules(msgspec.Struct, frozen=True, kw_only=True):
     accounts: int
     found: Share
     passing: int
-    """Those that passed money on at least twice in these days."""
+    """Those that passed the crime's money on at least twice in these days: see `_passed_on`."""
     before_second: Share
 
 
@@ -190,6 +190,19 @@ def _first(case: _Case, by_name: Mapping[Name, Sequence[Raised]], grace: int) ->
     return min(raised) if raised else None
 
 
+def _passed_on(row: Written, account: str, moved: pl.DataFrame) -> list[int]:
+    """When a mule sent the crime's money on: payments that truth names, for most mules also shop and pay bills.
+
+    Where truth names no payments, everything the account paid in those days.
+    """
+    out = moved.filter(pl.col("payer_account") == account)
+    if row.event_ids:
+        out = out.filter(pl.col("event_id").is_in(row.event_ids))
+    else:
+        out = out.filter(pl.col("ts").is_between(row.start, row.finish + _DAY_US))
+    return out["recorded_ts"].sort().to_list()
+
+
 def _mules(
     rows: Sequence[Written],
     moved: pl.DataFrame,
@@ -205,10 +218,7 @@ def _mules(
             if used and account not in used:
                 continue  # held in reserve, never used
             accounts += 1
-            out = moved.filter(
-                (pl.col("payer_account") == account) & pl.col("ts").is_between(start, end + _DAY_US)
-            )
-            gone = out["recorded_ts"].sort().to_list()
+            gone = _passed_on(row, account, moved)
             raised = [
                 alert.raised
                 for name in names_of(keys, [("account", account)])

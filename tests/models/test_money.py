@@ -96,6 +96,17 @@ def test_a_mule_counts_in_time_until_it_passes_money_on_again() -> None:
         assert mules.before_second.count == in_time
 
 
+def test_what_a_mule_spends_on_its_own_life_is_not_passed_on() -> None:
+    told = [{**json.loads(row), "event_ids": ["e6", "e9"]} for row in TRUTH[1:]]
+    more = pl.LazyFrame([paid(8, 13, MULE, VICTIM, 500), paid(9, 15, MULE, IDLE, 1_000)])
+    both = pl.concat([PAYMENTS, more])
+    for hours, in_time in ((14.5, 1), (15.5, 0)):
+        rows = read_written([json.dumps(row).encode() for row in told])
+        mules = measure_money(rows, both, [raised("x", "account", MULE, hours)], KEYS, 24 * HOUR).mules
+        assert mules is not None
+        assert (mules.passing, mules.before_second.count) == (1, in_time)
+
+
 def test_a_new_number_must_be_tied_to_its_own_line() -> None:
     numbers = [f"+4477009000{n:02d}" for n in range(4)]
     rows = read_truth(
