@@ -4,7 +4,7 @@ from typing import Final
 
 from features.declare import AGE, BORN, HOME, Condition, Of, of_other, since_last
 from features.declared import CATALOGUE
-from features.rows import PAYEES, PAYERS, TAKEN, TRANSFERS, Entity, Flag, Kind, Role
+from features.rows import BY_HAND, PAYEES, PAYERS, TAKEN, TRANSFERS, Entity, Flag, Kind, Role
 
 _MONEY_IN: Final = (*TRANSFERS, Kind.CASH_DEPOSIT)
 _MONEY_OUT: Final = (*TRANSFERS, Kind.CASH_WITHDRAWAL, Kind.CARD)
@@ -14,6 +14,13 @@ account: Final = Of(CATALOGUE, Entity.ACCOUNT)
 
 received = account.events(
     "received", words="money received", roles=[Role.PAYEE], kinds=_MONEY_IN, statuses=TAKEN
+)
+received_by_hand = account.events(
+    "received_by_hand",
+    words="money that somebody sent by hand",
+    roles=[Role.PAYEE],
+    kinds=BY_HAND,
+    statuses=TAKEN,
 )
 sent = account.events("sent", words="money sent", roles=[Role.PAYER], kinds=_MONEY_OUT, statuses=TAKEN)
 moved = account.events(
@@ -57,13 +64,15 @@ recipients_24h = sent.distinct(
 payee_new = sent.novelty("payee_new", "other", words="has never paid this account before")
 payer_new = received.novelty("payer_new", "other", words="was never paid by this account before")
 
+# Wages, pensions and benefits (Bacs), standing orders and own savings are nobody's stolen money, and on the day they
+# come in every household pays on: only what one person sent another by hand can be passed on, by hand or as cash.
 passed_on = account.events(
     "passed_on",
-    words="money sent within an hour of receiving some",
+    words="money sent by hand or drawn within an hour of receiving some by hand",
     roles=[Role.PAYER],
-    kinds=_MONEY_OUT,
+    kinds=(*BY_HAND, Kind.CASH_WITHDRAWAL),
     statuses=TAKEN,
-    when=Condition(since_last(received), at_most=_PASS_ON_S),
+    when=Condition(since_last(received_by_hand), at_most=_PASS_ON_S),
 )
 passed_on_24h = passed_on.total(
     "passed_on_24h", within="24h", every="4h", words="sent on within an hour of coming in, in a day"
@@ -81,21 +90,27 @@ dwell_7d = passed_on.mean(
     "dwell_7d",
     within="7d",
     every="1d",
-    value=since_last(received),
+    value=since_last(received_by_hand),
     words="mean time between money in and money out, when within an hour",
     unit="seconds",
+)
+by_hand_24h = received_by_hand.total(
+    "by_hand_24h", within="24h", every="4h", words="received in a day that somebody sent by hand"
+)
+by_hand_7d = received_by_hand.total(
+    "by_hand_7d", within="7d", every="1d", words="received in a week that somebody sent by hand"
 )
 passed_on_share_24h = account.ratio(
     "passed_on_share_24h",
     passed_on_24h,
-    received_24h,
-    words="share of the day's receipts sent on within an hour",
+    by_hand_24h,
+    words="share of the day's receipts by hand sent on within an hour",
 )
 passed_on_share_7d = account.ratio(
     "passed_on_share_7d",
     passed_on_7d,
-    received_7d,
-    words="share of the week's receipts sent on within an hour",
+    by_hand_7d,
+    words="share of the week's receipts by hand sent on within an hour",
 )
 out_over_in_7d = account.ratio(
     "out_over_in_7d", sent_7d, received_7d, words="sent for each pound received, in a week"
@@ -131,9 +146,9 @@ home_force = said.known("home_force", HOME, words="force area where the holder l
 # The second pass: each party knowing the other's half.
 from_strangers = account.events(
     "from_strangers",
-    words="money from people who had never paid this account",
+    words="money sent by hand by people who had never paid this account",
     roles=[Role.PAYEE],
-    kinds=_MONEY_IN,
+    kinds=BY_HAND,
     statuses=TAKEN,
     when=Condition(of_other(payee_new), at_least=1.0),
 )
@@ -145,9 +160,9 @@ from_strangers_24h = from_strangers.total(
 )
 unusual_for_payer = account.events(
     "unusual_for_payer",
-    words="receipts that were far above what their payer usually sends",
+    words="receipts by hand that were far above what their payer usually sends",
     roles=[Role.PAYEE],
-    kinds=_MONEY_IN,
+    kinds=BY_HAND,
     statuses=TAKEN,
     when=Condition(of_other(payment_deviation), at_least=2.0),
 )
@@ -161,7 +176,7 @@ from_passers = account.events(
     "from_passers",
     words="money from accounts that themselves pass money on",
     roles=[Role.PAYEE],
-    kinds=TRANSFERS,
+    kinds=BY_HAND,
     statuses=TAKEN,
     when=Condition(of_other(passed_on_count_7d), at_least=1.0),
 )
@@ -195,7 +210,7 @@ forwarded_to_mule_like = account.events(
     "forwarded_to_mule_like",
     words="money sent to an account that itself passes money on",
     roles=[Role.PAYER],
-    kinds=TRANSFERS,
+    kinds=BY_HAND,
     statuses=TAKEN,
     when=Condition(of_other(passed_on_count_7d), at_least=2.0),
 )

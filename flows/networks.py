@@ -19,6 +19,7 @@ from flows.found_out import sides_of
 from flows.gates import Gate
 from flows.split import Rule
 from flows.standing import Moment, Standing, kind_of
+from flows.things_beside import USERS, thing_beside
 
 Floats = npt.NDArray[np.float64]
 
@@ -38,6 +39,8 @@ class NetworkScorer(Standing):
         self.columns = [self.places[s.feature] for s in detector.signals]
         self.gate = Gate(detector.gate)
         self.usual = [name for name in self.signals if name in detector.carries]
+        self.users = self.places.get(USERS.get(detector.subject, ""))
+        """Where a carried column says how many use the row's device or handset."""
 
     def take(self, edges: Edges) -> tuple[Floats, dict[int, tuple[Named, ...]]]:
         """Let the families take edges; gives every column, and whom they have found."""
@@ -77,7 +80,7 @@ class NetworkScorer(Standing):
             if subject is not None:
                 told = {name: float(values[row, self.places[name]]) for name in self.needs}
                 usual = dict(zip(self.usual, map(float, edges.usual[row]), strict=True))
-                beside = self._related(edges.rows[row], related.get(row, ()))
+                beside = self._related(edges.rows[row], values[row], related.get(row, ()))
                 moment = Moment.of(edges.rows[row])
                 fires.append(self.fire(moment, subject, float(scores[at]), told, usual, beside))
         return fires
@@ -101,9 +104,11 @@ class NetworkScorer(Standing):
         hi, lo = int(row[f"{about}_hi"]), int(row[f"{about}_lo"])
         return Subject.of(kind, hi, lo) if hi or lo else None
 
-    def _related(self, row: np.void, found: tuple[Named, ...]) -> tuple[Subject, ...]:
+    def _related(self, row: np.void, values: Floats, found: tuple[Named, ...]) -> tuple[Subject, ...]:
         entity = self.detector.subject
         related = [Subject.of(*named) for named in found]
+        if self.users is not None and self.network.about == "own":
+            related.extend(thing_beside(entity, row, float(values[self.users])))
         if self.network.about != "own":
             related.append(Subject.of(kind_of(entity), int(row["own_hi"]), int(row["own_lo"])))
         if self.network.about != "other" and (row["other_hi"] or row["other_lo"]):
