@@ -3,7 +3,7 @@
 Authorised push payment fraud. The goods do not exist, the caller is not the bank, the invoice's account was changed,
 the "son" with a new number is a stranger. The payment itself is genuine, so what tells it is its shape: a payee just
 added, a sum far above the usual, a name that did not match and was overridden, a limit raised or savings broken for
-it. And it is the account it goes to: young, held by somebody young, paid by others to whom it is also new, under
+it. And it is the account it goes to: opened not long ago, paid by few, and by others to whom it is also new, under
 names that do not match either, and sending strangers' money on to payees new to it. Purchase scams are small and look ordinary at
 the payer's end; they are seen at the payee's, from the second victim on.
 """
@@ -27,7 +27,7 @@ class AppScam(Detector):
 
     id = "app_scam"
     title = "A payment that its payer may be deceived into"
-    version = 2
+    version = 3
     status = "experimental"
     threat = "fraud"
     typology = "app_fraud"
@@ -36,26 +36,27 @@ class AppScam(Detector):
     subject = Entity.ACCOUNT
     four_p = "protect"
     gate = (pl.col("payee_age") <= _FIRST_DAY) & (pl.col("payment_amount") > 0)
-    # weights are fitted on made-up worlds, close to an expert's
+    # weights are fitted on made-up worlds over a month's end, close to an expert's
     signals = (
-        Signal("since_payee_added", 3_600, 120, 3.8),
-        Signal("other.onward_count_7d", 0, 2, 3.9, log=True),
+        Signal("since_payee_added", 3_600, 120, 4.0),
+        Signal("other.onward_count_7d", 0, 2, 4.0, log=True),
         Signal("other.account_age", 365, 10, 2.8),
-        Signal("overrode_24h", 0, 1, 2.3),
+        Signal("overrode_24h", 0, 1, 2.4),
         Signal("other.onward_7d", 3_000, 60_000, 2.8, log=True),
-        Signal("to_new_payees_24h", 5_000, 300_000, 1.7, log=True),
+        Signal("to_new_payees_24h", 5_000, 300_000, 1.8, log=True),
         Signal("other.from_new_7d", 5_000, 100_000, 1.1, log=True),
         Signal("new_payees_24h", 0, 1, 0.8),
         Signal("payment_amount", 20_000, 300_000, 1.4, log=True),
         Signal("payment_deviation", 1, 4, 0.7),
-        Signal("other.dwell_7d", 3_000, 300, 1.0),
+        Signal("other.senders_7d", 8, 1, 0.9, log=True),  # a shop or a landlord is paid by many
+        Signal("other.dwell_7d", 3_000, 300, 1.3),
         Signal("since_limit_changed", 86_400, 600, 0.8),
         Signal("transfer_deviation", 1, 4, 1.1),
         Signal("other.passed_on_count_7d", 0, 3, 0.3, log=True),
         Signal("other.misnamed_7d", 1, 3, 0.6, log=True),
         Signal("from_own_24h", 0, 100_000, 0.4, log=True),
     )
-    intercept = -10.5
+    intercept = -11.8
     threshold = 0.5
     bands = (0.6, 0.8, 0.92)
     budget = 3.0

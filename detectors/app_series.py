@@ -4,7 +4,7 @@ Investment, romance and advance fee scams do not take one large sum; they take w
 shows gains and asks for a top-up, the "partner" abroad has one emergency after another, the loan or the inheritance
 needs just one more fee. Each payment alone looks like a person paying somebody they know. The series does not: a payee
 that was new a few days or weeks ago, many payments in quick succession, sums that add up far above what this account
-usually sends, an older payer, and an account at the other end that is young, gets the same from others and passes it
+usually sends, and an account at the other end that is young, gets the same from others and passes it
 on. The payer believes in it and may defend it: the first call is to somebody deceived.
 """
 
@@ -27,7 +27,7 @@ class AppSeries(Detector):
 
     id = "app_series"
     title = "Payment after payment to a payee who may be deceiving the payer"
-    version = 2
+    version = 3
     status = "experimental"
     threat = "fraud"
     typology = "app_series"
@@ -36,24 +36,25 @@ class AppSeries(Detector):
     subject = Entity.ACCOUNT
     four_p = "protect"
     gate = (pl.col("paid_before") >= 1) & (pl.col("payee_age") <= _TWO_MONTHS)
+    # weights are fitted on made-up worlds over a month's end (no age in them), close to an expert's
     signals = (
-        Signal("paid_before_total", 10_000, 300_000, 2.6, log=True),
-        Signal("other.passed_on_count_7d", 0, 6, 2.2, log=True),
-        Signal("payment_deviation", 1, 4, 1.8),
-        Signal("other.account_age", 365, 10, 1.6),
+        Signal("paid_before_total", 10_000, 300_000, 2.8, log=True),
+        Signal("other.passed_on_count_7d", 0, 6, 3.0, log=True),
+        Signal("payment_deviation", 1, 4, 2.3),
+        Signal("other.account_age", 365, 10, 2.1),
         Signal(
-            "new_payees_30d", 5, 1, 1.6
+            "new_payees_30d", 5, 1, 1.7
         ),  # who moves house pays many new payees; who is deceived, one or two
-        Signal("payment_amount", 10_000, 200_000, 1.5, log=True),
-        Signal("other.misnamed_7d", 0, 2, 1.0, log=True),
-        Signal("since_paid", 604_800, 3_600, 1.0),
+        Signal("payment_amount", 10_000, 200_000, 1.8, log=True),
+        Signal("other.misnamed_7d", 0, 2, 1.7, log=True),
+        Signal("since_paid", 604_800, 3_600, 1.3),
         Signal("paid_before", 1, 6, 1.0, log=True),
-        Signal("to_new_payees_30d", 5_000, 50_000, 0.8, log=True),
-        Signal("misnamed_30d", 0, 1, 0.5),
-        Signal("payee_age", 10, 1, 0.4),
-        Signal("other.dwell_7d", 3_000, 300, 0.4),
+        Signal("to_new_payees_30d", 5_000, 50_000, 1.9, log=True),
+        Signal("misnamed_30d", 0, 1, 1.3),
+        Signal("payee_age", 10, 1, 0.9),
+        Signal("other.dwell_7d", 3_000, 300, 1.6),
     )
-    intercept = -9.0
+    intercept = -12.6
     threshold = 0.5
     bands = (0.6, 0.8, 0.92)
     budget = 2.0
@@ -72,7 +73,7 @@ class AppSeries(Detector):
     )
     runbook = (
         "Add up what went to this payee, from the first payment: does the payer say what it is for, and has anything ever come back?",
-        "Look at the payee's other payers and where the money goes: the same sums from older strangers, gone within the hour?",
+        "Look at the payee's other payers and where the money goes: the same sums from strangers, gone within the hour?",
         "Speak with the payer in private, without accusing: those deceived in love or by a broker have been told what to say to the bank.",
     )
 
