@@ -17,7 +17,7 @@ import polars as pl
 
 from detectors.base import Story
 from detectors.cross import Between, CrossDetector, Pair, Part
-from features.rows import Flag, Kind, Role
+from features.rows import PAYERS, Flag, Kind, Role
 from models.scorecard import Signal
 
 _MINUTE_US: Final = 60_000_000
@@ -59,19 +59,24 @@ def _calls(pair: Pair) -> float:
     return float(len({(call.other, call.began) for call in pair.contacts}))
 
 
+def _payments(pair: Pair) -> float:
+    """Each payment once, however many banks have told of it."""
+    return float(sum(payment.role == Role.PAYER for payment in pair.payments))
+
+
 class CallDuringPayment(CrossDetector):
     """Scores a payment to a new payee with each long call from somebody new that it falls into or soon follows."""
 
     id = "call_during_payment"
     title = "A payment to a new payee during or just after a long call from somebody new"
-    version = 1
+    version = 2
     status = "experimental"
     threat = "fraud"
     typology = "call_during_payment"
     four_p = "protect"
     victim = True
     payment = Part(
-        roles=(Role.PAYER,),
+        roles=PAYERS,  # that the payee is new may stand in the second bank's record only
         kinds=(Kind.FPS, Kind.CHAPS, Kind.WALLET),
         gate=(pl.col("payee_age") <= 2.0) & (pl.col("payment_amount") >= 2_000),
         keeps="3h",  # until the record of a call that is over has come
@@ -95,9 +100,7 @@ class CallDuringPayment(CrossDetector):
         ),
         Between("hidden_caller", "the caller's number is withheld, foreign or shown falsely", _hidden),
         Between("calls", "long calls from new callers within three hours", _calls),
-        Between(
-            "payments", "payments to new payees within three hours", lambda pair: float(len(pair.payments))
-        ),
+        Between("payments", "payments to new payees within three hours", _payments),
         Between(
             "said_new", "the bank says the payee is new", lambda pair: float(pair.payment.has(Flag.NEW_PAYEE))
         ),
@@ -109,7 +112,6 @@ class CallDuringPayment(CrossDetector):
             "paid although the name did not match",
             lambda pair: float(pair.payment.has(Flag.COP_OVERRIDDEN)),
         ),
-        Between("older", "the payer is 65 or over", lambda pair: float(pair.payment.has(Flag.OLDER))),
         Between("seen_live", "seen while the call went on, from the record of its start", _live),
         Between("known_after", "from the payment to when both halves were known", _known_after, "minutes"),
     )
@@ -123,7 +125,6 @@ class CallDuringPayment(CrossDetector):
         Signal("between.said_new", 0, 1, 0.5),
         Signal("between.name_wrong", 0, 1, 0.5),
         Signal("between.overridden", 0, 1, 0.8),
-        Signal("between.older", 0, 1, 0.4),
         Signal("telecoms.caller_age", 1, 0, 0.3),
         Signal("telecoms.other.sim_age", 60, 10, 0.7),  # a caller whose number is a few weeks old
         Signal("payment.transfer_deviation", 1, 4, 0.8),
@@ -172,6 +173,11 @@ class CallDuringPayment(CrossDetector):
                 _safe_account("00-00-61 00000002", "+447700900612", live=False),
                 alerts_about=("account:00-00-61 00000002",),
             ),
+            Story(
+                "the payee's bank tells of the payment first, the payer's that payee and name were new and wrong",
+                _safe_account("00-00-61 00000005", "+447700900615", live=False, banks=2),
+                alerts_about=("account:00-00-61 00000005",),
+            ),
             Story("a plumber rings back and is paid his usual sum", _plumber()),
             Story("a long call from somebody new, and rent to the landlord of always", _rent()),
         )
@@ -206,7 +212,7 @@ def _usual(payer: str, phone: str) -> list[tuple[str, dict[str, Any]]]:
     ]
 
 
-def _safe_account(victim: str, phone: str, *, live: bool) -> list[tuple[str, dict[str, Any]]]:
+def _safe_account(victim: str, phone: str, *, live: bool, banks: int = 1) -> list[tuple[str, dict[str, Any]]]:
     events, caller = _usual(victim, phone), "+33199000611"
     told = {"ingress": "international"}
     if live:
@@ -230,10 +236,17 @@ def _safe_account(victim: str, phone: str, *, live: bool) -> list[tuple[str, dic
         "payee_opened": (_START - timedelta(days=12)).date().isoformat(),
     }  # fmt: skip
     mule = f"{victim[:-2]}77"
-    events += [
-        _paid(k, _START + timedelta(minutes=18 + 9 * k), victim, mule, 2_400.0, phone, **more)
-        for k in range(2)
-    ]
+    for k in range(2 if banks == 1 else 1):
+        at = _START + timedelta(minutes=18 + 9 * k)
+        if banks == 1:
+            events.append(_paid(k, at, victim, mule, 2_400.0, phone, **more))
+        else:
+            told = {"payment_id": "s1", "payee_opened": more["payee_opened"]}
+            first = _paid(1, at, victim, mule, 2_400.0, phone, **told)
+            first[1].update(source="payees", new_payee=None)
+            del first[1]["payer_phone"]
+            later = at + timedelta(seconds=4)
+            events += [first, _paid(2, later, victim, mule, 2_400.0, phone, payment_id="s1", **more)]
     return sorted(events, key=lambda e: e[1]["ts"])
 
 

@@ -16,7 +16,7 @@ import polars as pl
 
 from detectors.base import Story
 from detectors.cross import Between, CrossDetector, Pair, Part
-from features.rows import Flag, Kind, Role
+from features.rows import PAYERS, Flag, Kind, Role
 from models.scorecard import Signal
 
 _HOUR_US: Final = 3_600_000_000
@@ -63,7 +63,7 @@ def _drained(pair: Pair) -> float:
     """The share of what was in the account that this payment takes."""
     payment = pair.payment
     before = payment.value + max(payment.balance, 0.0)
-    return payment.value / before if before > 0 and payment.role == Role.PAYER else float("nan")
+    return payment.value / before if before > 0 and payment.role in PAYERS else float("nan")
 
 
 def _elsewhere(pair: Pair) -> float:
@@ -76,14 +76,14 @@ class SimSwapPayment(CrossDetector):
 
     id = "sim_swap_payment"
     title = "A changed SIM, then new access and new payees at the bank"
-    version = 1
+    version = 2
     status = "experimental"
     threat = "fraud"
     typology = "sim_swap_takeover"
     four_p = "protect"
     victim = True
     payment = Part(
-        roles=(Role.PAYER, Role.HOLDER),
+        roles=(*PAYERS, Role.HOLDER),
         kinds=(
             Kind.FPS,
             Kind.CHAPS,
@@ -129,7 +129,7 @@ class SimSwapPayment(CrossDetector):
         Between(
             "paying",
             "money is being sent to a payee who is new",
-            lambda pair: float(pair.payment.role == Role.PAYER),
+            lambda pair: float(pair.payment.role in PAYERS),
         ),
         Between("drained", "share of what was in the account", _drained, "share"),
         Between(

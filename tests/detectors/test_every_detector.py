@@ -1,5 +1,6 @@
 """What every detector promises. A new file in detectors/ is held to all of it by being there."""
 
+import ast
 import inspect
 import math
 import re
@@ -83,6 +84,12 @@ def test_nobody_is_scored_by_how_old_they_are(each: type[Detector]) -> None:
     of_age = {feature.name for feature in all_features() if feature.value == AGE}
     assert of_age
     assert not {name for name in asked if name.rpartition(".")[2] in of_age}
+    names = {
+        node.attr
+        for node in ast.walk(ast.parse(inspect.getsource(inspect.getmodule(each) or each)))
+        if isinstance(node, ast.Attribute)
+    }
+    assert not names & {"OLDER", "YOUNG"}, "an age band by another name"
 
 
 @every
