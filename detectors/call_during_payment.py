@@ -241,8 +241,8 @@ def _safe_account(victim: str, phone: str, *, live: bool, banks: int = 1) -> lis
         if banks == 1:
             events.append(_paid(k, at, victim, mule, 2_400.0, phone, **more))
         else:
-            told = {"payment_id": "s1", "payee_opened": more["payee_opened"]}
-            first = _paid(1, at, victim, mule, 2_400.0, phone, **told)
+            opened = more["payee_opened"]
+            first = _paid(1, at, victim, mule, 2_400.0, phone, payment_id="s1", payee_opened=opened)
             first[1].update(source="payees", new_payee=None)
             del first[1]["payer_phone"]
             later = at + timedelta(seconds=4)
