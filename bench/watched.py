@@ -68,7 +68,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     inputs: dict[str, str]
     folder: str
     shards: int = 16
-    tick_rows: int = 16_384
+    tick_rows: int = Settings.model_fields["tick_rows"].default
     detectors: tuple[str, ...] | None = None
     """Ids; all when not said."""
     keeps: bool = False
