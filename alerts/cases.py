@@ -21,7 +21,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from alerts import tables
 from alerts.outcomes import OPEN
@@ -70,6 +70,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     """Keys of cases that turned out to be this one."""
 
 
+_NEW_CASE: Final = insert(tables.cases)
+_MEMBER: Final = insert(tables.members)
 _CASE: Final = select(tables.cases).where(tables.cases.c.case_key == bindparam("key"))
 _CASE_OF: Final = select(tables.members.c.case_key).where(
     tables.members.c.alert_id == bindparam("alert_id"), tables.members.c.to_ts.is_(None)
@@ -84,7 +86,7 @@ def place(connection: Connection, alert: Alert) -> str:
     found = {key for key in (*shared, own, now) if key is not None}
     if not found:
         connection.execute(
-            insert(tables.cases),
+            _NEW_CASE,
             {
                 "case_key": alert.case_key,
                 "opened_ts": alert.raised_ts,
@@ -202,53 +204,71 @@ def _cases_sharing(connection: Connection, alert: Alert) -> dict[str, str]:
 
 _Who = tuple[str, str]
 
+# Kinds and tokens apart, so that their index serves: a token is of one kind all but always.
+_HELD: Final = (
+    select(tables.subjects.c.kind, tables.subjects.c.token, func.count().label("alerts"))
+    .where(
+        tables.subjects.c.kind.in_(bindparam("kinds", expanding=True)),
+        tables.subjects.c.token.in_(bindparam("tokens", expanding=True)),
+    )
+    .group_by(tables.subjects.c.kind, tables.subjects.c.token)
+    .having(func.count() <= HUB)
+)
+_HOLDERS: Final = (
+    select(
+        tables.subjects.c.kind,
+        tables.subjects.c.token,
+        tables.subjects.c.alert_id,
+        tables.members.c.case_key,
+        tables.alerts.c.subject_kind,
+        tables.alerts.c.subject_token,
+    )
+    .select_from(
+        tables.subjects.join(tables.members, tables.members.c.alert_id == tables.subjects.c.alert_id).join(
+            tables.alerts, tables.alerts.c.alert_id == tables.subjects.c.alert_id
+        )
+    )
+    .where(
+        tables.subjects.c.kind.in_(bindparam("kinds", expanding=True)),
+        tables.subjects.c.token.in_(bindparam("tokens", expanding=True)),
+        tables.members.c.to_ts.is_(None),
+        tables.subjects.c.alert_id != bindparam("not_this"),
+    )
+    .order_by(
+        tables.members.c.case_key, tables.subjects.c.alert_id, tables.subjects.c.kind, tables.subjects.c.token
+    )
+)
+"""Made once: an expression that is built for every alert costs more than the question."""
+
 
 def _sharing(connection: Connection, mine: list[_Who], alert_id: str) -> list[tuple[_Who, str, str, _Who]]:
-    """Other alerts that hold one of these, hubs left out: whom, which alert, its case, and whom it is about."""
-    subjects, members, alerts = tables.subjects, tables.members, tables.alerts
+    """Other alerts that hold one of these, hubs left out: whom, which alert, its case, and whom it is about.
+
+    The alert's own are in the table by then: whom one alert holds, nobody else does.
+    """
     if not mine:
         return []
     wanted = set(mine)
-    # kinds and tokens apart, so that their index serves: a token is of one kind all but always
-    of_mine = _either(subjects.c.kind, [kind for kind, _ in mine]) & _either(
-        subjects.c.token, [token for _, token in mine]
-    )
-    counted = select(subjects.c.kind, subjects.c.token).where(of_mine)
-    few = counted.group_by(subjects.c.kind, subjects.c.token).having(func.count() <= HUB)
-    asked = {(row.kind, row.token) for row in connection.execute(few)} & wanted
+    held = connection.execute(_HELD, _either(mine))
+    asked = {(row.kind, row.token) for row in held if row.alerts > 1} & wanted
     if not asked:
         return []
-    joined = subjects.join(members, members.c.alert_id == subjects.c.alert_id).join(
-        alerts, alerts.c.alert_id == subjects.c.alert_id
-    )
-    query = (
-        select(
-            subjects.c.kind,
-            subjects.c.token,
-            subjects.c.alert_id,
-            members.c.case_key,
-            alerts.c.subject_kind,
-            alerts.c.subject_token,
-        )
-        .select_from(joined)
-        .where(_either(subjects.c.kind, [kind for kind, _ in asked]))
-        .where(_either(subjects.c.token, [token for _, token in asked]))
-        .where(members.c.to_ts.is_(None), subjects.c.alert_id != alert_id)
-        .order_by(members.c.case_key, subjects.c.alert_id, subjects.c.kind, subjects.c.token)
-    )
     return [
         ((row.kind, row.token), row.alert_id, row.case_key, (row.subject_kind, row.subject_token))
-        for row in connection.execute(query)
+        for row in connection.execute(_HOLDERS, {**_either(asked), "not_this": alert_id})
         if (row.kind, row.token) in asked
     ]
 
 
-def _either(column: ColumnElement[str], values: Iterable[str]) -> ColumnElement[bool]:
-    return column.in_(sorted(set(values)))
+def _either(asked: Iterable[_Who]) -> dict[str, list[str]]:
+    return {
+        "kinds": sorted({kind for kind, _ in asked}),
+        "tokens": sorted({token for _, token in asked}),
+    }
 
 
 def _join(connection: Connection, key: str, alert_id: str, at: int, why: str) -> None:
     connection.execute(
-        insert(tables.members),
+        _MEMBER,
         {"case_key": key, "alert_id": alert_id, "from_ts": at, "to_ts": None, "why": why},
     )

@@ -326,6 +326,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
 _TIMES: Final = frozenset(
     ("revision_ts", "first_event_ts", "last_event_ts", "raised_ts", "ended_ts", "scored_ts", "from", "to")
 )
+_NESTED: Final = (dict, list, tuple)
 _ENCODER: Final = msgspec.json.Encoder(order="sorted")
 CLOUDEVENT_TYPE: Final = "linewatch.alert.v1"
 
@@ -362,7 +363,8 @@ def agreeing(stream: str, corroborated_by: tuple[str, ...]) -> tuple[str, ...]:
 
 def when_text(us: int) -> str:
     """Microseconds since 1970 as RFC 3339."""
-    return (EPOCH + timedelta(microseconds=us)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    # not `strftime`, which takes six times as long
+    return (EPOCH + timedelta(microseconds=us)).isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def when_us(text: str) -> int:
@@ -422,13 +424,18 @@ def from_json(raw: bytes | str) -> Alert:
 
 
 def _times_out(plain: Any) -> Any:
-    if isinstance(plain, dict):
-        return {
-            key: when_text(value) if key in _TIMES and type(value) is int else _times_out(value)
-            for key, value in plain.items()
-        }
-    if isinstance(plain, (list, tuple)):
-        return [_times_out(item) for item in plain]
+    """Write times out, in place: the plain data is ours."""
+    if type(plain) is dict:
+        for key, value in plain.items():
+            kind = type(value)
+            if kind is int and key in _TIMES:
+                plain[key] = when_text(value)
+            elif kind in _NESTED:
+                _times_out(value)
+    elif type(plain) in _NESTED:
+        for item in plain:
+            if type(item) in _NESTED:
+                _times_out(item)
     return plain
 
 

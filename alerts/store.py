@@ -105,9 +105,13 @@ class AlertStore:
 
     # --- the flow's side ------------------------------------------------------------------------------------------
 
-    def write(self, alerts: Iterable[Alert], tick: int) -> Written:
-        """Write what a tick gave, all or nothing; writing it again changes nothing."""
-        batch = _Batch(tuple(alerts), tick)
+    def write(self, alerts: Iterable[Alert], tick: int, bodies: Sequence[bytes] | None = None) -> Written:
+        """Write what a tick gave, all or nothing; writing it again changes nothing.
+
+        `bodies` are the alerts as JSON, where somebody has them already.
+        """
+        alerts = tuple(alerts)
+        batch = _Batch(alerts, tick, bodies or [to_json(alert) for alert in alerts])
         with self._writing() as connection:
             written = batch.write(connection)
             self._mark(connection, tick)
@@ -536,9 +540,10 @@ def _said_plainly(url: str) -> Iterator[None]:
 class _Batch:
     """The alerts of one tick on their way in: what is there is asked once, what is missing goes in together."""
 
-    def __init__(self, alerts: tuple[Alert, ...], tick: int) -> None:
+    def __init__(self, alerts: tuple[Alert, ...], tick: int, bodies: Sequence[bytes]) -> None:
         self._alerts = alerts
         self._tick = tick
+        self._bodies = bodies
 
     def write(self, connection: sa.Connection) -> Written:
         """Write them; says how many were new, amended and repeated."""
@@ -550,8 +555,8 @@ class _Batch:
         history: list[dict[str, Any]] = []
         told: list[dict[str, Any]] = []
         fresh: list[tuple[Alert, list[dict[str, Any]]]] = []
-        for alert in self._alerts:
-            body = to_json(alert).decode()
+        for alert, encoded in zip(self._alerts, self._bodies, strict=True):
+            body = encoded.decode()
             history.append(_revision_row(alert, self._tick, body))
             before = revision.get(alert.alert_id)
             if before is not None and alert.revision <= before:

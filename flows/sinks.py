@@ -154,19 +154,18 @@ class AlertsPart(_Part):
         """Write the alerts of ticks that are through."""
         for done in items:
             if done.alerts:
-                self._store(done)
-                self.tally.length = self.lines.write(
-                    [to_json(alert) for alert in done.alerts], self.tally.length
-                )
+                lines = [to_json(alert) for alert in done.alerts]
+                self._store(done, lines)
+                self.tally.length = self.lines.write(lines, self.tally.length)
             self.tally.ticks += 1
             self.tally.last_ts = max(self.tally.last_ts, done.last_ts)
         metrics.EVENT_TIME.set(self.tally.last_ts / _MICRO)
         self.told()
 
-    def _store(self, done: TickDone) -> None:
+    def _store(self, done: TickDone, lines: list[bytes]) -> None:
         while True:
             try:
-                self.store.write(done.alerts, done.tick)
+                self.store.write(done.alerts, done.tick, lines)
             except StoreUnavailable:
                 metrics.pause("store")
                 time.sleep(_RETRY_S)
