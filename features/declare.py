@@ -23,6 +23,7 @@ page and the wording of reasons. Definitions that make the answers exact:
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Final
 
 from features.errors import FeatureError
@@ -40,6 +41,7 @@ PAIR_LIFETIME: Final = "90d"
 """A pair unseen for this long is new again."""
 
 
+@cache
 def duration(text: str) -> int:
     """Microseconds of a duration such as `10m`, `24h` or `7d`.
 

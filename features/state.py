@@ -14,7 +14,7 @@ import numpy.typing as npt
 from features.declare import duration
 from features.kernel import advance, fill_pairs, fill_table, move_blocks, slots_of, sweep_pairs
 from features.memory import GrowingRows
-from features.program import GRAIN, HEADER, RECORD, Program
+from features.program import GRAIN, HEADER, READ, RECORD, Program
 from features.rows import Rows
 
 ENTITY_LIFETIME: Final = duration("400d")
@@ -47,7 +47,13 @@ class EntityState:
         an entity's head and blocks of so many grains belong to the caller, and live and die with the entity.
         """
         self.program = program
-        self.reads, self.peeks = program.reads(), program.reads(peeked)
+        happening, looking = program.reads(), program.reads(peeked)
+        self.reads = tuple(np.concatenate(both).astype(READ) for both in zip(happening, looking, strict=True))
+        self.read_from = np.cumsum(
+            [[0] * 4, *([len(r) for r in some] for some in (happening, looking))], axis=0
+        )
+        most = max(len(program.everys), len(program.relations), len(program.groups), 1)
+        self.scratch = np.empty((5, most), dtype=np.int64)
         self.head = program.head + extra
         self.blocks = np.array([*program.blocks, *blocks], dtype=np.int64)
         self.first_place = 2 * self.head  # of the blocks in a row, which are half as wide as its columns
@@ -119,8 +125,9 @@ class EntityState:
                 p.cell_parts,
                 p.cell_bits,
                 self.reads,
-                self.peeks,
+                self.read_from,
                 p.everys,
+                self.scratch,
                 out,
             )
         )

@@ -20,7 +20,7 @@ AGES: Final = {Entity.ACCOUNT: "holder_age"}
 
 def told_of_children(rows: Rows, ages: npt.NDArray[np.float64]) -> Rows:
     """The rows with those flagged whose holder is known to be under 18."""
-    children = np.isin(ages, MINORS)
+    children = (ages == MINORS[0]) | (ages == MINORS[1])
     if not children.any():
         return rows
     told = rows.copy()

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +10,7 @@ from detectors.base import Detector
 from detectors.network import NetworkDetector
 from features.plan import SubjectPlan
 from features.rows import Rows, chosen, joined
-from flows.gates import Gate
+from flows.gates import Asked, Gate
 from flows.noting import Usual
 
 Floats = npt.NDArray[np.float64]
@@ -56,33 +55,17 @@ def _in_order(parts: list[Edges]) -> Edges:
     )
 
 
-_PRESENT: Final = {
-    "has_other": ("other_hi", "other_lo"),
-    "has_place": ("place_lo",),
-    "has_device": ("device_lo",),
-}
-
-
 class Sender:
     """One network detector at work in one shard of the second pass: what it lets through to the national hop."""
 
     def __init__(self, detector: type[NetworkDetector], plan: SubjectPlan) -> None:
         self.detector = detector
-        self.edge = Gate(detector.edge)
-        names = self.edge.columns
-        self.of_row = [name for name in names if name.startswith("row.")]
-        self.of_joined = {name: plan.columns.index(name) for name in names if not name.startswith("row.")}
+        edge = Gate(detector.edge)
+        joined = [name for name in edge.columns if not name.startswith("row.")]
+        self.asked = Asked(edge, {name: plan.columns.index(name) for name in joined})
         self.carried = [plan.columns.index(name) for name in detector.carries]
         signals = [s.feature for s in detector.signals]
         self.usual = [plan.columns.index(name) for name in signals if name in detector.carries]
-
-    def gated(self, rows: Rows, values: Floats) -> npt.NDArray[np.int64]:
-        """The rows that the edge lets through."""
-        gated = self.edge.passed(
-            lambda name: values[:, self.of_joined[name]] if name in self.of_joined else _of_row(rows, name)
-        )
-        shown: npt.NDArray[np.int64] = gated[rows["shadow"][gated] == 0]
-        return shown
 
     def edges(self, rows: Rows, values: Floats, usual: Usual, gated: npt.NDArray[np.int64]) -> Edges:
         """These rows with what travels with them."""
@@ -91,13 +74,3 @@ class Sender:
             np.ascontiguousarray(values[gated][:, self.carried]),
             np.ascontiguousarray(usual.some(gated, self.usual)),
         )
-
-
-def _of_row(rows: Rows, name: str) -> npt.NDArray[np.generic]:
-    what = name.partition(".")[2]
-    if what in _PRESENT:
-        present = np.zeros(len(rows), dtype=bool)
-        for half in _PRESENT[what]:
-            present |= rows[half] != 0
-        return present
-    return np.ascontiguousarray(rows[what])

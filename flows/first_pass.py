@@ -1,5 +1,6 @@
 """The first pass: each entity's own row, updated and read; the halves then go to the shards of both parties."""
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,9 @@ from features.state import EntityState
 from flows.split import Share
 
 Floats = npt.NDArray[np.float64]
+
+_PEEK = int(Role.PEEK)
+_LABELLED = int(Role.LABELLED)
 
 THING_SUBJECT = {
     Entity.CARD: Entity.ACCOUNT,
@@ -51,12 +55,60 @@ def key_of(rows: Rows) -> npt.NDArray[np.int64]:
     return rows["seq"] * 4 + rows["side"] * 2 + rows["shadow"]  # type: ignore[no-any-return]
 
 
-@njit(cache=True)
-def _pick(values, rows, columns, told):  # type: ignore[no-untyped-def]
-    """Some rows' values of some columns."""
+@njit(cache=True, _nrt=False)
+def _tell(rows, values, columns, other, shards, ends, keys, told):  # type: ignore[no-untyped-def]
+    """Of the rows that are told of elsewhere, by shard and in their order: which joined row it is of, and the values.
+
+    `ends` comes as zeros, one more than there are shards, and goes as where each shard's begin; `other` says whether the
+    rows are told to the other side of the same event, under whose key they go then, while keys are rotated too.
+    """
+    mask = np.uint64(shards - 1)
     for i in range(len(rows)):
-        for j in range(len(columns)):
-            told[i, j] = values[rows[i], columns[j]]
+        if rows[i].sends == 1:
+            ends[np.int64(rows[i].other_lo & mask) + 1] += 1
+    for shard in range(shards):
+        ends[shard + 1] += ends[shard]
+    for i in range(len(rows)):
+        if rows[i].sends == 1:
+            shard = np.int64(rows[i].other_lo & mask)
+            at = ends[shard]
+            ends[shard] += 1
+            side = 2 - 2 * np.int64(rows[i].side) + np.int64(rows[i].shadow) if other else np.int64(0)
+            keys[at] = rows[i].seq * 4 + side
+            for j in range(len(columns)):
+                told[at, j] = values[i, columns[j]]
+    for shard in range(shards, 0, -1):
+        ends[shard] = ends[shard - 1]
+    ends[0] = 0
+
+
+@njit(cache=True, _nrt=False)
+def _take_own(rows, values, own, told):  # type: ignore[no-untyped-def]
+    """Which rows are their subject's own, and, where not all are, their values one after the other; gives how many."""
+    kept = 0
+    for i in range(len(rows)):
+        if rows[i].role != _PEEK and rows[i].role != _LABELLED:
+            own[kept] = i
+            kept += 1
+    if kept < len(rows):
+        for to in range(kept):
+            for j in range(values.shape[1]):
+                told[to, j] = values[own[to], j]
+    return kept
+
+
+def _own(rows: Rows, values: Floats) -> tuple[Rows, Floats]:
+    """The rows that are their subject's own, without those that only look or tell what was found out."""
+    places, told = np.empty(len(rows), dtype=np.int64), np.empty(values.shape)
+    count = _take_own(rows, values, places, told)
+    return (rows, values) if count == len(rows) else (chosen(rows, places[:count]), told[:count])
+
+
+def _picks_of(plan: Plan, entity: Entity) -> npt.NDArray[np.int64]:
+    """Which columns an entity's rows are told with."""
+    subject = plan.subjects[entity if entity in SUBJECTS else THING_SUBJECT[entity]]
+    picks = subject.other_picks if entity in SUBJECTS else subject.thing_picks.get(entity, ())
+    return np.array(picks, dtype=np.int64)
 
 
 class FirstPass:
@@ -71,6 +123,7 @@ class FirstPass:
             entity: EntityState(program, spread=shard / shards, peeked=plan.told_of(entity))
             for entity, program in plan.first.items()
         }
+        self.picks = {entity: _picks_of(plan, entity) for entity in self.reach.told & plan.first.keys()}
         self._none = np.zeros((0, 0))
 
     def take(self, share: Share) -> dict[int, Halves]:
@@ -81,35 +134,20 @@ class FirstPass:
             rows = share.rows[entity]
             values, _ = self.states[entity].take(rows, self._none)
             if entity in self.plan.subjects:
-                mine = (rows["role"] != Role.PEEK) & (rows["role"] != Role.LABELLED)
-                own[entity] = (
-                    (rows, values) if mine.all() else (chosen(rows, np.flatnonzero(mine)), values[mine])
-                )
+                own[entity] = _own(rows, values)
             if entity in self.reach.told:
                 self._send(entity, rows, values, out)
         return self._packed(share.tick, own, out)
 
     def _send(self, entity: Entity, rows: Rows, values: Floats, out: dict[int, list[Half]]) -> None:
         subject = entity if entity in SUBJECTS else THING_SUBJECT[entity]
-        subject_plan = self.plan.subjects[subject]
-        picks = subject_plan.other_picks if entity == subject else subject_plan.thing_picks.get(entity, ())
-        sends = np.flatnonzero(rows["sends"] == 1)
-        if not len(sends):
-            return
-        shard = (rows["other_lo"][sends] & np.uint64(self.shards - 1)).astype(np.int64)
-        order = np.argsort(shard, kind="stable")
-        sends, shard = sends[order], shard[order]
-        side: Any = 0
-        if entity == subject:  # the other side of the same row: under the same key, while keys are rotated
-            side = 2 - 2 * rows["side"][sends].astype(np.int64) + rows["shadow"][sends]
-        keys = np.asarray(rows["seq"][sends] * 4 + side, dtype=np.int64)
-        told = np.empty((len(sends), len(picks)))
-        _pick(values, sends, np.array(picks, dtype=np.int64), told)
-        starts = np.searchsorted(shard, np.arange(self.shards + 1))
-        for to in range(self.shards):
-            lo, hi = starts[to], starts[to + 1]
+        picks = self.picks[entity]
+        starts = np.zeros(self.shards + 1, dtype=np.int64)
+        keys, told = np.empty(len(rows), dtype=np.int64), np.empty((len(rows), len(picks)))
+        _tell(rows, values, picks, entity == subject, self.shards, starts, keys, told)
+        block = None if entity == subject else entity
+        for to, (lo, hi) in enumerate(itertools.pairwise(starts.tolist())):
             if hi > lo:
-                block = None if entity == subject else entity
                 out.setdefault(to, []).append(Half(subject, block, keys[lo:hi], told[lo:hi]))
 
     def _packed(

@@ -14,7 +14,7 @@ from detectors.base import Detector
 from detectors.cross import SIDES, CrossDetector, Happened, Part
 from features.plan import Plan
 from features.rows import Entity, Rows
-from flows.gates import Gate
+from flows.gates import Asked, Gate
 
 Floats = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int64]
@@ -89,11 +89,7 @@ class _Half:
     side: str
     part: Part
     carried: list[int]
-    gate: Gate
-    columns: dict[str, int]  # where the gate's columns are
-    roles: npt.NDArray[np.bool_]
-    kinds: npt.NDArray[np.bool_]
-    having: int
+    asked: Asked
 
 
 class Noter:
@@ -110,9 +106,9 @@ class Noter:
         """The joined columns whose usual values must be known too."""
         return list(dict.fromkeys(c for half in self.halves[entity] for c in half.carried))
 
-    def gated(self, entity: Entity, rows: Rows, joined: Floats) -> list[Places]:
-        """For every half, the rows that are worth a note."""
-        return [_gated(half, rows, joined) for half in self.halves[entity]]
+    def asked(self, entity: Entity) -> list[Asked]:
+        """For every half, which rows are worth a note."""
+        return [half.asked for half in self.halves[entity]]
 
     def notes(
         self,
@@ -162,21 +158,11 @@ def _half(plan: Plan, detector: type[CrossDetector], side: str, entity: Entity) 
         side,
         part,
         [columns.index(name) for name in detector.carried(side)],
-        gate,
-        {name: columns.index(name) for name in gate.columns},
-        np.isin(np.arange(256), part.roles),
-        np.isin(np.arange(256), part.kinds),
-        sum(part.having),
+        Asked(
+            gate,
+            {name: columns.index(name) for name in gate.columns},
+            sum(1 << role for role in set(part.roles)),
+            sum(1 << kind for kind in set(part.kinds)),
+            sum(part.having),
+        ),
     )
-
-
-def _gated(half: _Half, rows: Rows, joined: Floats) -> Places:
-    """The cheap tests leave few rows for the gate."""
-    meant = half.roles[rows["role"]] & half.kinds[rows["kind"]] & (rows["shadow"] == 0)
-    if half.having:
-        having = rows["flags"].dtype.type(half.having)
-        meant &= (rows["flags"] & having) == having
-    places = np.flatnonzero(meant)
-    if not len(places) or not half.columns:
-        return places
-    return places[half.gate.passed(lambda name: joined[places, half.columns[name]])]

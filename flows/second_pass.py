@@ -24,7 +24,7 @@ from flows.errors import FlowError
 from flows.evidence import Evidence
 from flows.first_pass import THING_SUBJECT, Halves, dump_states, key_of, load_states
 from flows.found_out import sides_of
-from flows.gates import Gate
+from flows.gates import Asked, Gate, Gates
 from flows.noting import Crossed, Note, Noter, Usual, crossing
 from flows.split import SUBJECT_SHARDS, Expect, Rule
 from flows.standing import Moment, Standing, kind_of
@@ -107,6 +107,50 @@ def _take_link(row, sums, base, links, width):  # type: ignore[no-untyped-def]
     return 0
 
 
+@njit(cache=True, _nrt=False)
+def _lay_out(own, joined):  # type: ignore[no-untyped-def]
+    """What is known of each row's own subject, and nothing yet of the others."""
+    width = own.shape[1]
+    for i in range(len(joined)):
+        for j in range(width):
+            joined[i, j] = own[i, j]
+        for j in range(width, joined.shape[1]):
+            joined[i, j] = np.nan
+
+
+@njit(cache=True, _nrt=False)
+def _join(keys, told_of, told, column, joined):  # type: ignore[no-untyped-def]
+    """Put a half's values beside the rows they are of, from a column on; the rows are in the order of theirs.
+
+    Says whether there were such rows.
+    """
+    at, end = np.int64(0), np.int64(len(keys))
+    for i in range(len(told_of)):
+        if i > 0 and told_of[i] < told_of[i - 1]:  # halves of several senders, taken as one
+            at, above = np.int64(0), end
+            while at < above:
+                middle = (at + above) // 2
+                if keys[middle] < told_of[i]:
+                    at = middle + 1
+                else:
+                    above = middle
+        while at < end and keys[at] < told_of[i]:
+            at += 1
+        if at == end:
+            return False
+        for j in range(told.shape[1]):
+            joined[at, column + j] = told[i, j]
+    return True
+
+
+@njit(cache=True, _nrt=False)
+def _put(told, column, joined):  # type: ignore[no-untyped-def]
+    """Put columns beside others."""
+    for i in range(len(told)):
+        for j in range(told.shape[1]):
+            joined[i, column + j] = told[i, j]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Usually:
     """Of which joined columns it is kept what is usual: those that are never absent, and the others."""
@@ -141,8 +185,8 @@ class Scorer(Standing):
     def __init__(self, detector: type[Detector], plan: SubjectPlan, data_class: str) -> None:
         super().__init__(detector, data_class)
         self.columns = [plan.columns.index(name) for name in self.signals]
-        self.gate = Gate(detector.gate)
-        self.gate_columns = {name: plan.columns.index(name) for name in self.gate.columns}
+        gate = Gate(detector.gate)
+        self.asked = Asked(gate, {name: plan.columns.index(name) for name in gate.columns})
         self.places = {name: plan.columns.index(name) for name in self.needs}
 
     def fire_at(
@@ -160,10 +204,6 @@ class Scorer(Standing):
             name: float(usually[column]) for name, column in zip(self.signals, self.columns, strict=True)
         }
         return self.fire(Moment.of(row), subject, score, values, usual, related)
-
-    def gated(self, joined: Floats) -> npt.NDArray[np.int64]:
-        """Rows that the gate lets through."""
-        return self.gate.passed(lambda name: joined[:, self.gate_columns[name]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +268,16 @@ class SecondPass:
                 blocks=[1] * self.signals[e].blocks + ([_LINK_GRAINS] if e == Entity.ACCOUNT else []),
             )
             for e, p in plan.subjects.items()
+        }
+        self.gates = {
+            e: Gates(
+                [
+                    *(scorer.asked for scorer in self.scorers[e]),
+                    *self.noter.asked(e),
+                    *(sender.asked for sender in self.senders[e]),
+                ]
+            )
+            for e in plan.subjects
         }
         self.users = _columns_of(plan, USERS)
         """Where a joined row says how many use its device or handset."""
@@ -346,25 +396,25 @@ class SecondPass:
         rows, first = own
         plan = self.plan.subjects[entity]
         joined = np.empty((len(rows), len(plan.columns)))
-        joined[:, : plan.own] = first
-        joined[:, plan.own :] = np.nan
         keys = key_of(rows)
+        _lay_out(first, joined)
         for halves in parts:
             for half in halves.halves:
                 if half.subject != entity or not half.values.shape[1]:
                     continue
                 column = plan.other_from if half.block is None else plan.things_from[half.block]
-                at = np.searchsorted(keys, half.keys)
-                joined[at, column : column + half.values.shape[1]] = half.values
+                if not _join(keys, half.keys, half.values, column, joined):
+                    raise FlowError(f"shard {self.shard} was told of a row that it did not get")
         state = self.states[entity]
         second, slots = state.take(rows, joined)
-        joined[:, plan.inputs :] = second
+        _put(second, plan.inputs, joined)
         if entity in self.ages:
             rows = told_of_children(rows, joined[:, self.ages[entity]])
-        gated = [self._gated(scorer, rows, joined) for scorer in self.scorers[entity]] if scoring else []
-        noted = self.noter.gated(entity, rows, joined) if scoring else []
-        sent = [sender.gated(rows, joined) for sender in self.senders[entity]] if scoring else []
-        usual = self._usual(entity, rows, joined, slots, [*gated, *noted, *sent])
+        passed = self.gates[entity].passed(rows, joined) if scoring else []
+        to_score, to_note = len(self.scorers[entity]), len(self.noter.halves[entity])
+        gated, noted = passed[:to_score], passed[to_score : to_score + to_note]
+        sent = passed[to_score + to_note :]
+        usual = self._usual(entity, rows, joined, slots, passed)
         links = self._links(entity, rows, slots, [*gated, *noted])
         return _Joined(entity, rows, joined, usual, gated, noted, sent, links)
 
@@ -397,11 +447,6 @@ class SecondPass:
             before,
         )
         return Usual(signals.columns, asked, before)
-
-    def _gated(self, scorer: Scorer, rows: Rows, joined: Floats) -> npt.NDArray[np.int64]:
-        gated = scorer.gated(joined)
-        shown: npt.NDArray[np.int64] = gated[rows["shadow"][gated] == 0]
-        return shown
 
     def _links(
         self, entity: Entity, rows: Rows, slots: npt.NDArray[np.int64], gated: list[npt.NDArray[np.int64]]

@@ -7,7 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.discovery import all_detectors
-from flows.gates import Gate
+from detectors.network import ROW_COLUMNS
+from features.rows import Flag, Kind, Role, empty_rows
+from flows.gates import Asked, Gate, Gates
 
 NAMES = ("a", "b", "c")
 numbers = st.sampled_from([-1.0, 0.0, 0.5, 1.0, 2.0, 1e9])
@@ -40,6 +42,45 @@ def test_numpy_and_polars_pass_the_same_rows(gate: pl.Expr, values: list[tuple[f
     ready = Gate(gate)
     assert ready.simple
     assert ready.passed(columns.__getitem__).tolist() == by_polars(gate, columns)
+    assert together(ready, columns).tolist() == by_polars(gate, columns)
+
+
+def together(gate: Gate, columns: dict[str, np.ndarray]) -> np.ndarray:
+    """The same by way of the kernel, between two other gates."""
+    where = {name: 2 - i for i, name in enumerate(columns)}
+    joined = np.full((len(next(iter(columns.values()))), 3), np.nan)
+    for name, values in columns.items():
+        joined[:, where[name]] = values
+    none, every = Asked(Gate(pl.col("a") > 1e12), where), Asked(Gate(pl.lit(True)), where)
+    rows = empty_rows(len(joined))
+    nobody, found, all_of_them = Gates([none, Asked(gate, where), every]).passed(rows, joined)
+    assert not len(nobody)
+    assert len(all_of_them) == len(joined)
+    return found
+
+
+@pytest.mark.parametrize("name", ROW_COLUMNS)
+def test_a_gate_may_ask_of_the_row_itself(name: str) -> None:
+    rows = empty_rows(3)
+    rows["value"] = 0.0
+    if name.startswith("has_"):
+        rows[{"has_other": "other_hi", "has_place": "place_lo", "has_device": "device_lo"}[name]][1] = 7
+        gate = pl.col(f"row.{name}")
+    else:
+        rows[name][1] = 7
+        gate = pl.col(f"row.{name}") == 7
+    (found,) = Gates([Asked(Gate(gate), {})]).passed(rows, np.zeros((3, 0)))
+    assert found.tolist() == [1]
+    assert Gates([Asked(Gate(~gate), {})]).passed(rows, np.zeros((3, 0)))[0].tolist() == [0, 2]  # by Polars
+
+
+def test_only_rows_of_the_asked_roles_kinds_and_flags_come_to_a_gate() -> None:
+    rows = empty_rows(6)
+    rows["role"], rows["kind"], rows["flags"] = Role.OUT, Kind.CALL, Flag.ANSWERED | Flag.FINAL
+    rows["role"][0], rows["kind"][1], rows["flags"][2], rows["shadow"][3] = Role.IN, Kind.SMS, Flag.FINAL, 1
+    one = Asked(Gate(pl.lit(True)), {}, 1 << Role.OUT, 1 << Kind.CALL, int(Flag.ANSWERED))
+    (found,) = Gates([one]).passed(rows, np.zeros((6, 0)))
+    assert found.tolist() == [4, 5]
 
 
 @pytest.mark.parametrize(
@@ -58,6 +99,7 @@ def test_what_is_not_plain_comparison_is_left_to_polars(gate: pl.Expr) -> None:
     ready = Gate(gate)
     assert not ready.simple
     assert ready.passed(columns.__getitem__).tolist() == by_polars(gate, columns)
+    assert together(ready, columns).tolist() == by_polars(gate, columns)
 
 
 @pytest.mark.parametrize("detector", all_detectors(), ids=lambda each: each.id)
