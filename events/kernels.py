@@ -5,18 +5,20 @@ it takes from others: after an update an old kernel could run on with new meanin
 without a sign. So the code is kept in a folder named by a digest of everything kernels are made of.
 """
 
+import functools
 import hashlib
 import os
 import re
 import tempfile
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numba
 from numba import njit
 
 _HOUSE: Final = Path(__file__).resolve().parent.parent
 _ROOMS: Final = ("events", "features", "models", "flows")
+_HAS_KERNELS: Final = re.compile(rb"^from events.kernels import", re.MULTILINE)
 _TAKES_FROM: Final = re.compile(rb"^from ([a-z_.]+) import", re.MULTILINE)
 
 
@@ -25,7 +27,7 @@ def _digest() -> str:
     sources: set[Path] = set()
     for path in (path for room in _ROOMS for path in (_HOUSE / room).rglob("*.py")):
         text = path.read_bytes()
-        if b"import njit" in text:
+        if _HAS_KERNELS.search(text):
             sources.add(path)
             sources |= {
                 _HOUSE / f"{name.decode().replace('.', '/')}.py" for name in _TAKES_FROM.findall(text)
@@ -58,4 +60,10 @@ def _keep_in(folder: Path) -> None:
 
 _keep_in(_folder())
 
-__all__ = ["njit"]
+bare: Final[Any] = functools.partial(njit, cache=True, _nrt=False)
+"""A kernel that counts no references to the arrays it is given, which at every row can cost more than reading them.
+
+So it makes no arrays, and whoever calls it holds what it works on.
+"""
+
+__all__ = ["bare", "njit"]

@@ -6,9 +6,6 @@ bytes as int32. A block that is not there yet is at 0, where all is zero, which 
 
 A pair has one record of 64-bit words, whatever it is remembered for, found through a hash table. A time of 0 is "never".
 
-Kernels here are told to count no references to arrays (`_nrt=False`): at every row that cost more than the reading.
-So they make no arrays, and whoever calls them holds what they work on.
-
 Everything happens in the order of the rows and with sums in one fixed order, so the same
 rows give the same bits however they were batched.
 """
@@ -18,7 +15,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from events.kernels import njit
+from events.kernels import bare
 from features.prefetch import fetch, lowest
 from features.program import (
     AGE,
@@ -113,7 +110,7 @@ _SD_FLOOR = (
 )
 
 
-@njit(cache=True, _nrt=False, forceinline=True)
+@bare(forceinline=True)
 def _mix(slot, group, other):  # type: ignore[no-untyped-def]
     """A hash of a pair (the finaliser of SplitMix64)."""
     z = (
@@ -126,13 +123,13 @@ def _mix(slot, group, other):  # type: ignore[no-untyped-def]
     return z ^ (z >> np.uint64(31))
 
 
-@njit(cache=True, _nrt=False, forceinline=True)
+@bare(forceinline=True)
 def _own_hash(hi, lo):  # type: ignore[no-untyped-def]
     """A hash of a token, which is a keyed digest already: its low bits say the shard, so the others come in too."""
     return lo ^ (lo >> np.uint64(32)) ^ hi
 
 
-@njit(cache=True, _nrt=False)
+@bare
 def find_pair(table, words, slot, group, other):  # type: ignore[no-untyped-def]
     """Where in the table a pair is, or would go, and where its record is; 0 when it has none.
 
@@ -153,7 +150,7 @@ def find_pair(table, words, slot, group, other):  # type: ignore[no-untyped-def]
         at = (at + np.uint64(1)) & mask
 
 
-@njit(cache=True, _nrt=False)
+@bare
 def _begin_pair(table, words, used, groups, at, slot, group, other):  # type: ignore[no-untyped-def]
     """Begin a record and say where it is. Its memory is all zero."""
     record = used[1]
@@ -165,7 +162,7 @@ def _begin_pair(table, words, used, groups, at, slot, group, other):  # type: ig
     return record
 
 
-@njit(cache=True, _nrt=False)
+@bare
 def fill_pairs(table, words, used, groups):  # type: ignore[no-untyped-def]
     """Put all records into an empty table."""
     mask = np.uint64(len(table) - 1)
@@ -180,7 +177,7 @@ def fill_pairs(table, words, used, groups):  # type: ignore[no-untyped-def]
         record += groups[key & _GROUP]
 
 
-@njit(cache=True, _nrt=False)
+@bare
 def sweep_pairs(words, used, groups, relations, slot_of, heads):  # type: ignore[no-untyped-def]
     """Move living records together; `slot_of` says where each entity's row is now (-1: gone). The table is void then."""
     record, to = np.int64(RECORD), np.int64(RECORD)
@@ -210,7 +207,7 @@ def sweep_pairs(words, used, groups, relations, slot_of, heads):  # type: ignore
     used[1], used[2] = to, kept
 
 
-@njit(cache=True, _nrt=False)
+@bare
 def fill_table(table, tokens, count):  # type: ignore[no-untyped-def]
     """Put entities, in the order of their rows, into an empty table: half of the hash and the row's number plus 1."""
     mask = np.uint64(len(table) - 1)
@@ -222,7 +219,7 @@ def fill_table(table, tokens, count):  # type: ignore[no-untyped-def]
         table[at] = (mixed & _HIGH) | np.uint64(i + 1)
 
 
-@njit(cache=True, _nrt=False)
+@bare
 def move_blocks(heads, places, sums, order, first, blocks, new_heads, new_places, new_sums, used):  # type: ignore[no-untyped-def]
     """Copy some entities, in order, with their blocks, to new memory."""
     for to in range(len(order)):
@@ -240,7 +237,7 @@ def move_blocks(heads, places, sums, order, first, blocks, new_heads, new_places
                     new_sums[there * GRAIN + n] = sums[here * GRAIN + n]
 
 
-@njit(cache=True, _nrt=False, forceinline=True)
+@bare(forceinline=True)
 def block_of(places, s, column, size, used):  # type: ignore[no-untyped-def]
     """Where an entity's block is, in grains; made when it has none. Its memory is all zero."""
     at = np.int64(places[s, column])
@@ -251,13 +248,13 @@ def block_of(places, s, column, size, used):  # type: ignore[no-untyped-def]
     return at
 
 
-@njit(cache=True, _nrt=False, forceinline=True)
+@bare(forceinline=True)
 def _id(token):  # type: ignore[no-untyped-def]
     """A token as an exact number; absent when there is none."""
     return np.float64(token & np.uint64(_ID_BITS)) if token != 0 else np.nan
 
 
-@njit(cache=True, _nrt=False, forceinline=True)
+@bare(forceinline=True)
 def _value(row, source, arg, x, i, heads, s):  # type: ignore[no-untyped-def]
     if source == V_ONE:
         return 1.0
@@ -295,19 +292,19 @@ def _value(row, source, arg, x, i, heads, s):  # type: ignore[no-untyped-def]
     return np.nan
 
 
-@njit(cache=True, _nrt=False, forceinline=True)
+@bare(forceinline=True)
 def _bucket(ts, every):  # type: ignore[no-untyped-def]
     """The bucket an instant lies in; instants are after 1970, and division without a sign is quicker."""
     return np.int64(np.uint64(ts) // np.uint64(every))
 
 
-@njit(cache=True, _nrt=False, forceinline=True)
+@bare(forceinline=True)
 def _place_of(b, buckets):  # type: ignore[no-untyped-def]
     """Where in its ring a bucket is."""
     return np.int64(np.uint64(b) % np.uint64(buckets))
 
 
-@njit(cache=True, _nrt=False, forceinline=True)
+@bare(forceinline=True)
 def _open_bucket(memory, ring, buckets, b, empty):  # type: ignore[no-untyped-def]
     """Move a ring on to bucket `b` and say whether `b` is still held."""
     head = np.int64(memory[ring])
@@ -329,7 +326,7 @@ def _open_bucket(memory, ring, buckets, b, empty):  # type: ignore[no-untyped-de
     return b > head - buckets
 
 
-@njit(cache=True, _nrt=False, forceinline=True)
+@bare(forceinline=True)
 def _count(counts, ring, buckets, b):  # type: ignore[no-untyped-def]
     """Count one in bucket `b`; says whether it came too late for that."""
     if not _open_bucket(counts, ring, buckets, b, np.int32(0)):
@@ -338,7 +335,7 @@ def _count(counts, ring, buckets, b):  # type: ignore[no-untyped-def]
     return False
 
 
-@njit(cache=True, _nrt=False, forceinline=True)
+@bare(forceinline=True)
 def _window_sum(memory, ring, buckets, window, now):  # type: ignore[no-untyped-def]
     head = np.int64(memory[ring])
     total = 0.0
@@ -356,7 +353,7 @@ def _window_sum(memory, ring, buckets, window, now):  # type: ignore[no-untyped-
     return total
 
 
-@njit(cache=True, _nrt=False, forceinline=True)
+@bare(forceinline=True)
 def _window_extreme(sums, ring, buckets, window, now, sign):  # type: ignore[no-untyped-def]
     head = np.int64(sums[ring])
     best = -np.inf
@@ -367,7 +364,7 @@ def _window_extreme(sums, ring, buckets, window, now, sign):  # type: ignore[no-
     return sign * best if best > -np.inf else np.nan
 
 
-@njit(cache=True, _nrt=False, forceinline=True)
+@bare(forceinline=True)
 def _spread_of(mean, square):  # type: ignore[no-untyped-def]
     """Standard deviation over mean, from the mean and the mean square."""
     if mean * mean <= _ALIKE * square:
@@ -376,7 +373,7 @@ def _spread_of(mean, square):  # type: ignore[no-untyped-def]
     return math.sqrt(spread) / abs(mean) if spread > _ALIKE * mean * mean else 0.0
 
 
-@njit(cache=True, _nrt=False, forceinline=True)
+@bare(forceinline=True)
 def _take_place(sums, base, code):  # type: ignore[no-untyped-def]
     """Count a force among the few remembered (space-saving: the rarest gives way to a new one)."""
     rarest = 0
@@ -390,7 +387,7 @@ def _take_place(sums, base, code):  # type: ignore[no-untyped-def]
     sums[base + 2 * rarest + 1] += 1.0
 
 
-@njit(cache=True, _nrt=False, forceinline=True)
+@bare(forceinline=True)
 def _chosen(row, selections, parts, x, i, heads, s):  # type: ignore[no-untyped-def]
     """Which selections an event belongs to, as bits."""
     bits = np.uint64(0)
@@ -418,7 +415,7 @@ def _chosen(row, selections, parts, x, i, heads, s):  # type: ignore[no-untyped-
     return bits
 
 
-@njit(cache=True, _nrt=False, forceinline=True)
+@bare(forceinline=True)
 def _party(row, field):  # type: ignore[no-untyped-def]
     """Who or what a pair is made with; 0 when the row does not say."""
     if field == 0:
@@ -432,12 +429,12 @@ def _party(row, field):  # type: ignore[no-untyped-def]
     return row.third_lo
 
 
-@njit(cache=True, _nrt=False, forceinline=True)
+@bare(forceinline=True)
 def _logged(v, log):  # type: ignore[no-untyped-def]
     return math.log1p(max(v, 0.0)) if log else v
 
 
-@njit(cache=True, _nrt=False, forceinline=True)
+@bare(forceinline=True)
 def _ask_ahead(  # type: ignore[no-untyped-def]
     rows, slots, i, heads, places, first, blocks, sums, table, words, groups, group_fields, group_parts
 ):
@@ -475,14 +472,14 @@ def _ask_ahead(  # type: ignore[no-untyped-def]
                     fetch(words, record + line)
 
 
-@njit(cache=True, _nrt=False, forceinline=True)
+@bare(forceinline=True)
 def _night_of(ts):  # type: ignore[no-untyped-def]
     """Which night an event falls in, counted in days; -1 by day."""
     since = ts + _NIGHT_FROM_MIDNIGHT
     return since // _DAY_US if since % _DAY_US < _NIGHT_US else -1
 
 
-@njit(cache=True, _nrt=False, forceinline=True)
+@bare(forceinline=True)
 def _take_night(row, sums, base, night):  # type: ignore[no-untyped-def]
     """Count a square once a night among the few remembered: (square, nights, last night) each."""
     y = math.floor((np.float64(row.lat) + 90.0) * _SQUARES_A_DEGREE)
@@ -501,7 +498,7 @@ def _take_night(row, sums, base, night):  # type: ignore[no-untyped-def]
     sums[rarest + 2] = night
 
 
-@njit(cache=True, _nrt=False)
+@bare
 def kilometres(lat, lon, lat2, lon2):  # type: ignore[no-untyped-def]
     """Along a great circle (haversine)."""
     a, b = math.radians(lat), math.radians(lat2)
@@ -510,7 +507,7 @@ def kilometres(lat, lon, lat2, lon2):  # type: ignore[no-untyped-def]
     return 2.0 * _EARTH_KM * math.asin(math.sqrt(min(1.0, half)))
 
 
-@njit(cache=True, _nrt=False)
+@bare
 def _away(lat, lon, sums, base):  # type: ignore[no-untyped-def]
     """How far from the middle of the usual night place's square; absent when either is not known."""
     best = base
@@ -525,7 +522,7 @@ def _away(lat, lon, sums, base):  # type: ignore[no-untyped-def]
     return kilometres(lat, lon, y, x)
 
 
-@njit(cache=True, _nrt=False)
+@bare
 def advance(  # type: ignore[no-untyped-def]
     rows,
     slots,
@@ -888,7 +885,7 @@ def advance(  # type: ignore[no-untyped-def]
     return late_rows
 
 
-@njit(cache=True, _nrt=False)
+@bare
 def usual_values(  # type: ignore[no-untyped-def]
     values, always, sometimes, slots, times, heads, places, sums, used, since, first, memory, asked, before
 ):
@@ -966,7 +963,7 @@ def usual_values(  # type: ignore[no-untyped-def]
             sums[at] = max(last, now)
 
 
-@njit(cache=True, _nrt=False)
+@bare
 def slots_of(rows, table, heads, tokens, count, lifetime, now, entity_slots):  # type: ignore[no-untyped-def]
     """Find each row's entity in the table, giving new ones the next slot; gives (count, latest recorded time).
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from events.kernels import njit
+from events.kernels import bare
 from features.plan import Plan
 from features.rows import SUBJECTS, Entity, Role, Rows, chosen, joined
 from features.state import EntityState
@@ -55,7 +55,7 @@ def key_of(rows: Rows) -> npt.NDArray[np.int64]:
     return rows["seq"] * 4 + rows["side"] * 2 + rows["shadow"]  # type: ignore[no-any-return]
 
 
-@njit(cache=True, _nrt=False)
+@bare
 def _tell(rows, values, columns, other, shards, ends, keys, told):  # type: ignore[no-untyped-def]
     """Of the rows that are told of elsewhere, by shard and in their order: which joined row it is of, and the values.
 
@@ -70,9 +70,9 @@ def _tell(rows, values, columns, other, shards, ends, keys, told):  # type: igno
         ends[shard + 1] += ends[shard]
     for i in range(len(rows)):
         if rows[i].sends == 1:
-            shard = np.int64(rows[i].other_lo & mask)
-            at = ends[shard]
-            ends[shard] += 1
+            to = np.int64(rows[i].other_lo & mask)
+            at = ends[to]
+            ends[to] += 1
             side = 2 - 2 * np.int64(rows[i].side) + np.int64(rows[i].shadow) if other else np.int64(0)
             keys[at] = rows[i].seq * 4 + side
             for j in range(len(columns)):
@@ -82,7 +82,7 @@ def _tell(rows, values, columns, other, shards, ends, keys, told):  # type: igno
     ends[0] = 0
 
 
-@njit(cache=True, _nrt=False)
+@bare
 def _take_own(rows, values, own, told):  # type: ignore[no-untyped-def]
     """Which rows are their subject's own, and, where not all are, their values one after the other; gives how many."""
     kept = 0

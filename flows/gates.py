@@ -18,7 +18,7 @@ import numpy.typing as npt
 import polars as pl
 
 from detectors.network import ROW_COLUMNS
-from events.kernels import njit
+from events.kernels import bare
 from features.rows import Rows
 
 Column = Callable[[str], npt.NDArray[Any]]
@@ -193,12 +193,14 @@ def _rest(asked: Asked, rows: Rows, joined: npt.NDArray[np.float64], places: Pla
 
     def column(name: str) -> npt.NDArray[Any]:
         if name in asked.columns:
-            return joined[places, asked.columns[name]]
+            known: npt.NDArray[np.float64] = joined[places, asked.columns[name]]
+            return known
         what = name.partition(".")[2]
-        said = np.array([_of_row(row, ROW_COLUMNS.index(what)) for row in few])
+        said: npt.NDArray[np.float64] = np.array([_of_row(row, ROW_COLUMNS.index(what)) for row in few])
         return said != 0.0 if what.startswith("has_") else said
 
-    return places[asked.gate.passed(column)]
+    passed: Places = places[asked.gate.passed(column)]
+    return passed
 
 
 def _laid_out(
@@ -235,7 +237,7 @@ def _laid_out(
     return len(tests) - 1
 
 
-@njit(cache=True, _nrt=False)
+@bare
 def _of_row(row, what):  # type: ignore[no-untyped-def]
     """What the row itself says, in the order of `ROW_COLUMNS`."""
     if what == 0:
@@ -257,7 +259,7 @@ def _of_row(row, what):  # type: ignore[no-untyped-def]
     return 1.0 if row.device_lo != 0 else 0.0
 
 
-@njit(cache=True, _nrt=False)
+@bare
 def _pass(rows, joined, asked, tests, found, counts):  # type: ignore[no-untyped-def]
     """Take each row through each gate as far as it comes; `found` gets the rows that pass, by gate."""
     for i in range(len(rows)):

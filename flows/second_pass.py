@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from alerts.record import Fire, Subject
 from detectors.base import Detector
-from events.kernels import njit
+from events.kernels import bare, njit
 from features.kernel import block_of, usual_values
 from features.plan import Plan, SubjectPlan
 from features.program import GRAIN
@@ -107,7 +107,7 @@ def _take_link(row, sums, base, links, width):  # type: ignore[no-untyped-def]
     return 0
 
 
-@njit(cache=True, _nrt=False)
+@bare
 def _lay_out(own, joined):  # type: ignore[no-untyped-def]
     """What is known of each row's own subject, and nothing yet of the others."""
     width = own.shape[1]
@@ -118,7 +118,7 @@ def _lay_out(own, joined):  # type: ignore[no-untyped-def]
             joined[i, j] = np.nan
 
 
-@njit(cache=True, _nrt=False)
+@bare
 def _join(keys, told_of, told, column, joined):  # type: ignore[no-untyped-def]
     """Put a half's values beside the rows they are of, from a column on; the rows are in the order of theirs.
 
@@ -143,7 +143,7 @@ def _join(keys, told_of, told, column, joined):  # type: ignore[no-untyped-def]
     return True
 
 
-@njit(cache=True, _nrt=False)
+@bare
 def _put(told, column, joined):  # type: ignore[no-untyped-def]
     """Put columns beside others."""
     for i in range(len(told)):
