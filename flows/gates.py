@@ -135,6 +135,11 @@ def _number(node: Any) -> float | None:
 
 # ------------------------------------------------------------------------------------------------ many gates at once
 
+_PRESENT: Final = {
+    "has_other": ("other_hi", "other_lo"),
+    "has_place": ("place_lo",),
+    "has_device": ("device_lo",),
+}
 _EVERY: Final = (1 << 64) - 1
 _PASSES: Final = -1
 _FAILS: Final = -2
@@ -196,8 +201,10 @@ def _rest(asked: Asked, rows: Rows, joined: npt.NDArray[np.float64], places: Pla
             known: npt.NDArray[np.float64] = joined[places, asked.columns[name]]
             return known
         what = name.partition(".")[2]
-        said: npt.NDArray[np.float64] = np.array([_of_row(row, ROW_COLUMNS.index(what)) for row in few])
-        return said != 0.0 if what.startswith("has_") else said
+        if what in _PRESENT:
+            there: Mask = np.logical_or.reduce([few[half] != 0 for half in _PRESENT[what]])
+            return there
+        return np.ascontiguousarray(few[what])  # with its own type: an expression may ask for it
 
     passed: Places = places[asked.gate.passed(column)]
     return passed
