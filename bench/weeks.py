@@ -368,7 +368,7 @@ class Story:
             self._say(number, f"{self.trees} promoted")
         elif number == SPOIL:
             self._spoil(day)
-        elif not self.gone and (number > SPOIL or number == SPOIL - 1):
+        elif not self.gone and (number == SPOIL - 1 or 0 < number - SPOIL <= LOOKED):
             self._look(number)
 
     def _look(self, number: int) -> None:
@@ -474,6 +474,8 @@ class Story:
 
 RESTART, CHALLENGE, PROMOTE, SPOIL = 10, 21, 28, 35
 """On the evening of which day what is done."""
+LOOKED: Final = 12
+"""For so many days after it the flow is given the time to judge every evening."""
 SPOILT: Final = {
     "turned": "its signs are turned round, as if confirmed and innocent had been taken for each other",
     "blind": "it does not see the heavier half of its signals, as if their columns had been empty when it was trained",

@@ -5,7 +5,7 @@ are held against each other on rows scored since (models.side_by_side): the cham
 subjects of whom something is known it was wrong where the other was right so often that chance alone would do that in
 one case of twenty. Twice over: by words that nobody had to be alerted for, and by all words. Analysts see only what
 the champion raises, so by all words it goes only if less of its alerts is right, too, than was of those of the one
-before, in the weeks before. It is written down like any rollback, by `automatic`, and is a control row as any other.
+before, in the weeks before, and than is of what both raise now. It is written down like any rollback, by `automatic`, and is a control row as any other.
 """
 
 from collections.abc import Sequence
@@ -167,5 +167,5 @@ def why_of(found: Verdict) -> str:
         return said
     return (
         f"{said}; of its alerts {found.since.right} of {found.since.known} known were right, of those of the one "
-        f"before {found.before.right} of {found.before.known}"
+        f"before {found.before.right} of {found.before.known}, and {found.both.right} of {found.both.known} of what both raise"
     )

@@ -80,12 +80,17 @@ class Verdict(msgspec.Struct, frozen=True):
     """Of what the champion raised."""
     before: Precision = Precision(0, 0)
     """Of what the one before raised in the weeks before."""
+    both: Precision = Precision(0, 0)
+    """Of what both raise now: where criminals have changed, the one before would not do as well as it did."""
 
     @property
     def fallen(self) -> bool:
         """Whether the champion is to go."""
         surely = self.known >= ENOUGH and self.worse > self.better and self.chance <= SURE
-        return surely and (self.before.known < ENOUGH or lower_by_chance(self.since, self.before) <= SURE)
+        if not surely or self.before.known < ENOUGH:
+            return surely
+        than = [self.before] + ([self.both] if self.both.known >= ENOUGH else [])
+        return all(lower_by_chance(self.since, each) <= SURE for each in than)
 
 
 def with_alerts(rows: pl.DataFrame, alerts: Sequence[tuple[str, str, int, int]]) -> pl.DataFrame:
@@ -216,7 +221,14 @@ def verdict(known: pl.DataFrame) -> Verdict:
     right = known["right"].to_numpy() > 0
     champion, before = (known[name].to_numpy() != right for name in ("by_champion", "by_shadow"))
     worse, better = int((champion & ~before).sum()), int((~champion & before).sum())
-    return Verdict(known.height, worse, better, _sign_test(worse, better))
+    both = known.filter(pl.col("by_champion") & pl.col("by_shadow"))["right"].to_numpy() > 0
+    return Verdict(
+        known.height,
+        worse,
+        better,
+        _sign_test(worse, better),
+        both=Precision(int(both.sum()), len(both)),
+    )
 
 
 def unasked(labels: Sequence[Label]) -> list[Label]:

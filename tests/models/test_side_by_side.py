@@ -145,6 +145,13 @@ def test_who_is_wrong_as_often_as_the_one_before_was_stays() -> None:
         assert held.fallen == fallen
 
 
+def test_where_criminals_have_changed_a_champion_is_held_to_what_both_raise_now() -> None:
+    before = Precision(368, 410)
+    for both, fallen in ((Precision(27, 43), False), (Precision(40, 43), True), (Precision(1, 2), True)):
+        held = Verdict(80, 15, 1, 1e-4, since=Precision(28, 59), before=before, both=both)
+        assert held.fallen == fallen
+
+
 def test_what_an_analyst_found_because_of_an_alert_was_asked_for() -> None:
     of_alert = found("alert:A1", "innocent", DAY)
     of_event = found("event:e1", "innocent", DAY)
