@@ -1,7 +1,9 @@
 """Drawing: which scored rows are kept though they do not alert, so that what is missed can be learnt and measured.
 
 One in so many of what a gate lets through, and ten times as many of those that come near the threshold. A few of
-them are put up for review by a person, as what they are: drawn at random, and claiming nothing.
+them are put up for review by a person, as what they are: drawn at random, and claiming nothing. Where lessons have moved
+a scorecard, every row is kept that the weights it began with would have raised and it does not: how many alerts those
+would have raised is what holds the number of its own.
 """
 
 from collections.abc import Mapping
@@ -52,21 +54,27 @@ class Draw:
         ts: npt.NDArray[np.int64],
         scores: npt.NDArray[np.float64],
         threshold: float,
+        begun: npt.NDArray[np.float64] | None = None,
     ) -> list[tuple[int, float, str]]:
-        """Of scored rows those that are drawn: place, with which chance, and what for."""
+        """Of scored rows those that are drawn: place, with which chance, and what for.
+
+        `begun` are the scores by the weights that a learnt scorecard began with.
+        """
         often = max(1, self.one_in // NEARER)
-        maybe = drawn_rows(tokens, ts, detector, often, self.seed) & (scores < threshold)
-        places = np.flatnonzero(maybe)
+        below = scores < threshold
+        missed = below & (begun >= threshold) if begun is not None else np.zeros(len(scores), dtype=np.bool_)
+        maybe = drawn_rows(tokens, ts, detector, often, self.seed) & below
+        places = np.flatnonzero(maybe | missed)
         if not len(places):
             return []
         tokens, ts, scores = tokens[places], ts[places], scores[places]
+        maybe, missed = maybe[places], missed[places]
         near = scores >= _NEAR * threshold
-        kept = near | drawn_rows(tokens, ts, detector, self.one_in, self.seed)
-        review = drawn_rows(tokens, ts, detector, REVIEWED, self.seed + 1)
+        kept = missed | near | drawn_rows(tokens, ts, detector, self.one_in, self.seed)
+        review = maybe & drawn_rows(tokens, ts, detector, REVIEWED, self.seed + 1)
+        chance = np.where(missed, 1.0, np.where(near, 1.0 / often, 1.0 / self.one_in))
         return [
-            (int(place), 1.0 / (often if is_near else self.one_in), REVIEW if is_review else SAMPLE)
-            for place, is_near, is_kept, is_review in zip(places, near, kept, review, strict=True)
-            if is_kept
+            (int(places[i]), float(chance[i]), REVIEW if review[i] else SAMPLE) for i in np.flatnonzero(kept)
         ]
 
 

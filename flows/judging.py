@@ -61,6 +61,7 @@ class Judge(Standing):
         self.keep_some(
             np.array([second.own_lo for second in seconds], dtype=np.uint64),
             np.array([second.ts for second in seconds], dtype=np.int64),
+            rows,
             scores,
             lambda i: self._drawn(found[passed[i]][0], values[passed[i]]),
         )

@@ -64,7 +64,11 @@ class NetworkScorer(Standing):
         scores = self.card.score(signals)
         rows = edges.rows[gated]
         self.keep_some(
-            rows["own_lo"], rows["ts"], scores, lambda i: self._drawn(rows[i : i + 1], values[gated[i]])
+            rows["own_lo"],
+            rows["ts"],
+            signals,
+            scores,
+            lambda i: self._drawn(rows[i : i + 1], values[gated[i]]),
         )
         if self.challengers:
 

@@ -496,7 +496,7 @@ class SecondPass:
         scores = scorer.card.score(values)
         own = joined.rows[gated]
         scorer.keep_some(
-            own["own_lo"], own["ts"], scores, lambda i: self._drawn(joined, scorer, int(gated[i]))
+            own["own_lo"], own["ts"], values, scores, lambda i: self._drawn(joined, scorer, int(gated[i]))
         )
         if scorer.challengers:
             child = scorer.detector.child

@@ -72,6 +72,9 @@ class Standing:
         self.detector = detector
         self.data_class = data_class
         self.card: Model = detector.scorecard()
+        self.begun: Model = (
+            self.card
+        )  # what lessons began with: the author's weights, or what people put in force
         self.threshold = detector.threshold
         self.challengers: dict[str, Challenger] = {}
         self.changed = False  # since its state was last written
@@ -93,7 +96,10 @@ class Standing:
             return  # a lesson is for scorecards: it does not take the place of what two people promoted
         self.changed = True
         if rule.kind == "activate":
-            self._activate(self._model_in(body), body.get("promotion", {}).get("stage"))
+            model = self._model_in(body)
+            if not body.get("taught"):
+                self.begun = model
+            self._activate(model, body.get("promotion", {}).get("stage"))
         elif rule.kind == "threshold":
             self.threshold = float(body["threshold"])
         elif rule.kind == "challenge":
@@ -131,13 +137,17 @@ class Standing:
         self,
         tokens: npt.NDArray[np.uint64],
         ts: npt.NDArray[np.int64],
+        values: Floats,
         scores: npt.NDArray[np.float64],
         tell: Callable[[int], Drawn],
     ) -> None:
         """Keep a random share of scored rows that do not alert, as they were scored."""
         if self.draw is None:
             return
-        for place, chance, kept_as in self.draw.of(self.detector.id, tokens, ts, scores, self.threshold):
+        begun = self.begun.score(values) if self.card.name != self.begun.name else None
+        for place, chance, kept_as in self.draw.of(
+            self.detector.id, tokens, ts, scores, self.threshold, begun
+        ):
             row = tell(place)
             self.drawn.append(
                 Example(
@@ -166,6 +176,8 @@ class Standing:
     def state(self) -> dict[str, Any]:
         """What stands, as plain data."""
         told = _plain(self.card) | {"threshold": self.threshold}
+        if self.begun.name != self.detector.scorecard().name:
+            told["begun"] = _plain(self.begun)
         if self.challengers:
             told["challengers"] = [
                 _plain(each.model) | {"threshold": each.threshold, "role": each.role}
@@ -179,6 +191,7 @@ class Standing:
         if not model.name.startswith(f"{self.detector.id}-{self.detector.version}."):
             return  # kept before the detector changed: a new version begins a lineage of its own
         self.card = model
+        self.begun = self._model_in(state["begun"]) if "begun" in state else self.detector.scorecard()
         self.threshold = float(state["threshold"])
         self.challengers = {}
         for each in state.get("challengers", ()):

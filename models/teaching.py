@@ -4,8 +4,9 @@ In one place and in one order: rows are taken as they are scored, labels as they
 that has become known by then is taught, labels by their place in the one order and silence when its horizon is over.
 A later word that says otherwise replaces what the earlier one taught, in its place.
 
-The learner decides which rows are alerts, people decide how many: what it publishes has the intercept at which the
-rows of the last weeks would have alerted as often as the author's weights let them. While it puts the latest labelled
+The learner decides which rows are alerts, people decide how many: what it publishes has the intercept at which it would
+have raised as many subjects of the last weeks as the author's weights, by rows that are kept for certain: those that
+alerted, and those that the author's weights alone would have raised. While it puts the latest labelled
 rows into a worse order than those weights do, those are in force.
 """
 
@@ -356,8 +357,16 @@ class Teacher:
         values = np.array([[known_values(about.signals, one.values)[n] for n in names] for one in latest])
         weight = np.array([1.0 / one.chance for one in latest])
         line = np.log(about.threshold / (1.0 - about.threshold))
-        wanted = float(weight[_logits(about.signals, lineage.expert, values) >= line].sum())
+        who = np.unique([one.subject for one in latest], return_inverse=True)[1]
+        expert = _logits(about.signals, lineage.expert, values)
+        wanted = float(len(np.unique(who[(weight <= 1.0) & (expert >= line)])))
+        # drawn rows stand for rows, of which a subject has several: as many as where every row is kept
+        whole = who[(weight <= 1.0) & np.array([one.kept_as != ALERT for one in latest])]
+        weight = np.maximum(1.0, weight * len(np.unique(whole)) / len(whole)) if len(whole) else weight
         learnt = _logits(about.signals, lineage.learnt, values)
+        highest = np.lexsort((-learnt, who))
+        first = highest[np.flatnonzero(np.diff(who[highest], prepend=-1))]
+        learnt, weight = learnt[first], weight[first]
         shift = _shift(learnt, weight, wanted, float(line))
         intercept = lineage.learnt.intercept + shift
         base = lineage.learnt.version.rpartition(".")[0]

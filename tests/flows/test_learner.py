@@ -194,6 +194,19 @@ def test_what_is_drawn_does_not_depend_on_how_rows_come_together() -> None:
     assert draw.of("other", tokens, ts, scores, 0.8) != whole
 
 
+def test_every_row_is_kept_that_only_the_weights_it_began_with_would_have_raised() -> None:
+    tokens = np.arange(1_000, dtype=np.uint64)
+    ts = np.arange(1_000, dtype=np.int64)
+    scores, begun = np.full(1_000, 0.3), np.where(np.arange(1_000) % 50 == 0, 0.9, 0.1)
+    scores[::100] = 0.95  # raised by both
+    found = Draw(100).of("d", tokens, ts, scores, 0.8, begun)
+    assert [place for place, chance, _ in found if chance == 1.0] == list(range(50, 1_000, 100))
+    drawn = [one for one in found if one[1] < 1.0]
+    assert {place for place, *_ in drawn} <= {
+        place for place, *_ in Draw(100).of("d", tokens, ts, scores, 0.8)
+    }
+
+
 def test_where_a_flow_teaches_the_desk_only_writes_down(world: World) -> None:
     world.run("one")
     from alerts.store import AlertStore

@@ -224,13 +224,18 @@ def test_what_stands_is_taken_up_again_with_its_challengers() -> None:
     assert (standing.card.name, standing.threshold) == (other.version, 0.6)
     before = standing.challengers[own.name]
     assert (before.role, before.threshold) == (PREDECESSOR, MuleAccount.threshold)
+    lesson = msgspec.structs.replace(other, version=f"{other.version}+1.abc")
+    body = json.dumps({"weights": msgspec.to_builtins(lesson), "taught": True})
+    standing.obey(Rule(3, 0, "activate", "mule_account", body))
+    assert (standing.card.name, standing.begun.name) == (lesson.version, other.version)
     again = Standing(MuleAccount)
     again.restore(json.loads(json.dumps(standing.state())))
     assert again.words_of_state == standing.words_of_state
+    assert again.begun.name == other.version
     again.obey(
         Rule(3, 0, "activate", "mule_account", json.dumps(forest | {"promotion": {"stage": "rollback"}}))
     )
-    assert (again.card.name, set(again.challengers)) == (TREES, set())
+    assert (again.card.name, again.begun.name, set(again.challengers)) == (TREES, TREES, set())
     again.obey(
         Rule(4, 0, "challenge", "mule_account", json.dumps({"weights": own.plain(), "threshold": 0.5}))
     )

@@ -98,6 +98,28 @@ def test_the_learner_finds_the_order_that_the_author_missed_and_raises_as_many_a
     assert both[1] > both[0]
 
 
+def test_busy_subjects_count_once_when_the_number_of_alerts_is_held() -> None:
+    """Ten firms that the author would raise with forty rows each are ten alerts, not four hundred."""
+    suspects = [row(f"s{n}", 1 + n / 60, 0.2, 0.2 + n / 60) for n in range(40)]
+    raised = [msgspec.structs.replace(one, kept_as=ALERT, chance=1.0) for one in suspects]
+    firms = [
+        msgspec.structs.replace(
+            row(f"f{n}-{m}", 1.5 + n / 400, 0.9, 0.0, SAMPLE, 1.0), subject=f"account:f{n}"
+        )
+        for n in range(10)
+        for m in range(40)
+    ]
+    labels = [said(f"l{n}", f"alert:a-s{n}", True, 2 + n / 60) for n in range(40)]
+    labels += [said(f"i{n}", f"event:f{n}-0", False, 2.2) for n in range(10)]
+    teacher, _ = through([*raised, *firms], labels, 4)
+    learnt = Scorecard(SIGNALS, teacher.in_force["mule"])
+    assert learnt.version.version != EXPERT.version
+    held = {one.subject for one in [*raised, *firms] if learnt.score_one(one.values) >= 0.5}  # type: ignore[arg-type]
+    wanted = {one.subject for one in [*raised, *firms] if CARD.score_one(one.values) >= 0.5}  # type: ignore[arg-type]
+    assert len(wanted) == 10
+    assert len(held) == pytest.approx(len(wanted), abs=1)
+
+
 def test_a_restart_teaches_the_same() -> None:
     rows, labels = stream(12)
     whole, _ = through(rows, labels, 12)
