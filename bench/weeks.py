@@ -348,17 +348,22 @@ class Story:
     bad: str = ""
     gone: bool = False
     seen: set[int] = field(default_factory=set)
+    late: int = 0
     told: list[dict[str, Any]] = field(default_factory=list)
 
     def evening(self, day: int) -> None:
         """What is done on the evening of a day."""
-        number = day - self.first + 1
+        number = day - self.first + 1 - self.late
         if number == RESTART:
             self.flow.stop()
             self.flow.start()
             self._say(number, "stopped and started again")
         elif number == CHALLENGE:
-            self._challenge(day)
+            try:
+                self._challenge(day)
+            except ModelError as why:  # everything from here on is a day later
+                self.late += 1
+                self._say(number, "not retrained", why=str(why))
         elif number == PROMOTE:
             self._say(number, "compared", compared=self._command("compare", self.name, "--json"))
             self._registry(day).promote(
@@ -454,8 +459,8 @@ class Story:
         return [json.loads(line) for line in done.stdout.splitlines()] or done.stderr.decode()
 
     def _say(self, number: int, what: str, **more: Any) -> None:
-        self.told.append({"day": number, "what": what} | more)
-        print(number, what, more, flush=True)
+        self.told.append({"day": number + self.late, "what": what} | more)
+        print(number + self.late, what, more, flush=True)
 
     def ended(self) -> dict[str, Any]:
         """What was done, by whom and why, and which versions raised alerts."""
