@@ -614,16 +614,20 @@ def _plot(ways: Mapping[str, list[tuple[Any, Any]]], name: str, out: Path) -> No
         told.append(f"{words}: " + ", ".join(f"{share:.2f}" for share in shares))
     change = (frozen[0][0]["changes"][-1] - frozen[0][0]["changes"][0]) / 7 + 0.5
     axes.axvline(change, color="grey", linewidth=0.8)
-    axes.annotate("criminals change", (change + 0.05, 0.02), fontsize=8)
+    axes.annotate("criminals change", (change + 0.05, 0.95), fontsize=8)
     detector_, _, capacity = name.partition(" ")
     pairs_ = max(map(len, ways.values()))
     title = f"{detector_}, {capacity} reviews a day, {pairs_} pair{'s' * (pairs_ > 1)} of worlds"
-    axes.set(title=title, xlabel="week", ylabel="share of reviews confirmed", ylim=(0, 1.02))
+    axes.set(title=title, xlabel="week", ylabel="right, of the places to review", ylim=(0, 1.02))
     axes.legend()
     figure.tight_layout()
     figure.savefig(out, metadata={"Date": None})
     plt.close(figure)
-    _describe(out, title, f"Share of reviews confirmed by week, with intervals of 95 %. {'; '.join(told)}.")
+    _describe(
+        out,
+        title,
+        f"Right reviews as a share of the places to review, by week, with intervals of 95 %. {'; '.join(told)}.",
+    )
 
 
 def _describe(picture: Path, title: str, words: str) -> None:
