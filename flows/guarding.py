@@ -167,5 +167,6 @@ def why_of(found: Verdict) -> str:
         return said
     return (
         f"{said}; of its alerts {found.since.right} of {found.since.known} known were right, of those of the one "
-        f"before {found.before.right} of {found.before.known}, and {found.both.right} of {found.both.known} of what both raise"
+        f"before {found.before.right} of {found.before.known}; of what it raises now {found.raised.right} of "
+        f"{found.raised.known}, of what both raise {found.both.right} of {found.both.known}"
     )

@@ -77,11 +77,13 @@ class Verdict(msgspec.Struct, frozen=True):
     chance: float
     """How often chance alone would be as hard on the champion."""
     since: Precision = Precision(0, 0)
-    """Of what the champion raised."""
+    """Of the champion's alerts."""
     before: Precision = Precision(0, 0)
-    """Of what the one before raised in the weeks before."""
+    """Of the alerts of the one before, in the weeks before."""
+    raised: Precision = Precision(0, 0)
+    """Of what the champion raises now, alerted earlier or not."""
     both: Precision = Precision(0, 0)
-    """Of what both raise now: where criminals have changed, the one before would not do as well as it did."""
+    """Of that, what both raise: where criminals have changed, the one before would not do as well as it did."""
 
     @property
     def fallen(self) -> bool:
@@ -89,8 +91,9 @@ class Verdict(msgspec.Struct, frozen=True):
         surely = self.known >= ENOUGH and self.worse > self.better and self.chance <= SURE
         if not surely or self.before.known < ENOUGH:
             return surely
-        than = [self.before] + ([self.both] if self.both.known >= ENOUGH else [])
-        return all(lower_by_chance(self.since, each) <= SURE for each in than)
+        if self.both.known >= ENOUGH and lower_by_chance(self.raised, self.both) > SURE:
+            return False
+        return lower_by_chance(self.since, self.before) <= SURE
 
 
 def with_alerts(rows: pl.DataFrame, alerts: Sequence[tuple[str, str, int, int]]) -> pl.DataFrame:
@@ -221,14 +224,11 @@ def verdict(known: pl.DataFrame) -> Verdict:
     right = known["right"].to_numpy() > 0
     champion, before = (known[name].to_numpy() != right for name in ("by_champion", "by_shadow"))
     worse, better = int((champion & ~before).sum()), int((~champion & before).sum())
-    both = known.filter(pl.col("by_champion") & pl.col("by_shadow"))["right"].to_numpy() > 0
-    return Verdict(
-        known.height,
-        worse,
-        better,
-        _sign_test(worse, better),
-        both=Precision(int(both.sum()), len(both)),
+    raised, both = (
+        Precision(int((known.filter(which)["right"] > 0).sum()), known.filter(which).height)
+        for which in (pl.col("by_champion"), pl.col("by_champion") & pl.col("by_shadow"))
     )
+    return Verdict(known.height, worse, better, _sign_test(worse, better), raised=raised, both=both)
 
 
 def unasked(labels: Sequence[Label]) -> list[Label]:

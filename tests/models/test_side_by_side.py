@@ -146,9 +146,9 @@ def test_who_is_wrong_as_often_as_the_one_before_was_stays() -> None:
 
 
 def test_where_criminals_have_changed_a_champion_is_held_to_what_both_raise_now() -> None:
-    before = Precision(368, 410)
-    for both, fallen in ((Precision(27, 43), False), (Precision(40, 43), True), (Precision(1, 2), True)):
-        held = Verdict(80, 15, 1, 1e-4, since=Precision(28, 59), before=before, both=both)
+    since, before, raised = Precision(28, 59), Precision(368, 410), Precision(28, 59)
+    for both, fallen in ((Precision(27, 43), False), (Precision(28, 30), True), (Precision(1, 2), True)):
+        held = Verdict(80, 15, 1, 1e-4, since=since, before=before, raised=raised, both=both)
         assert held.fallen == fallen
 
 
