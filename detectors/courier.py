@@ -24,7 +24,7 @@ class Courier(Detector):
 
     id = "courier"
     title = "Sent about by a line, away from home for nights"
-    version = 3
+    version = 4
     status = "experimental"
     threat = "county_lines"
     typology = "courier"
@@ -32,8 +32,8 @@ class Courier(Detector):
     subject = Entity.NUMBER
     four_p = "protect"
     claim = "exploited"
-    gate = (
-        (pl.col("line_runs_7d") >= 5)
+    gate = (  # nearly all who are rung five to seven times a week by what looks like a line have another reason
+        (pl.col("line_runs_7d") >= 8)
         & (pl.col("its_contacters") >= 8)
         & (pl.col("its_contacts_each") >= 2.5)
         & (pl.col("its_rung") <= 0.35)

@@ -34,7 +34,7 @@ class CuckooedPlace(NetworkDetector):
 
     id = "cuckooed_place"
     title = "One cell to which a line's customers come, day after day"
-    version = 2
+    version = 3
     status = "experimental"
     threat = "county_lines"
     typology = "cuckooing"
@@ -54,8 +54,8 @@ class CuckooedPlace(NetworkDetector):
     )
     network = (PlaceVisits(customer_of="customer_of", courier_like="line_runs_7d", courier_from=5.0),)
     about = "place"
-    gate = (
-        (pl.col("visits.customers_7d") >= 4)
+    gate = (  # four of a long list meet by chance in any cell of a town; a home that is sold from has six within a day
+        (pl.col("visits.customers_7d") >= 6)
         & (pl.col("its_contacters") >= 8)
         & (pl.col("its_contacts_each") >= 2.2)
         & (pl.col("its_rung") <= 0.35)

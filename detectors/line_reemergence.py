@@ -27,7 +27,7 @@ class LineReemergence(NetworkDetector):
 
     id = "line_reemergence"
     title = "A new number reaching the customers of an older line"
-    version = 3
+    version = 4
     status = "experimental"
     threat = "county_lines"
     typology = "line_reemergence"

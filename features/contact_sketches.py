@@ -47,6 +47,8 @@ AGAIN_US: Final = duration("1h")
 """How often a number is compared that has no new contact; until then nothing is told of older lines."""
 CAME: Final = 0.05
 """A line is one to which at least this share of its contacts came by themselves, with a call or a text."""
+ONE_LIST: Final = 0.8
+"""Two numbers that share so much of their lists, and a handset or most of their cells, are two phones of one line."""
 KEPT_LIST: Final = 0.4
 """A line that comes back reaches at least this share of its old list (signal T12)."""
 BY_CHANCE: Final = 0.2
@@ -354,7 +356,13 @@ class ContactState:
             return None
         out[9] = sum(each.overlap >= ALIKE for each in found)
         best = max(found, key=lambda each: (each.sum, each.other.first, each.other.hi, each.other.lo))
-        others = [each for each in found if each is not best and not self._earlier(each.other, best.other)]
+        others = [
+            each
+            for each in found
+            if each is not best
+            and not self._earlier(each.other, best.other)
+            and not self._one_line(each.other, best.other)
+        ]
         evidence, each_contact = _evidence(best.count, best.among, _chance(best.other, others))
         other, closed = best.other, bool(best.other.closed) and best.other.closed <= ts
         silence = max(0, ts - other.last)
@@ -398,6 +406,13 @@ class ContactState:
             return False
         common = len(one.contacts.keys() & other.contacts.keys())
         return bool(common) and _overlap(one, other, common)[0] >= ALIKE
+
+    def _one_line(self, one: _Line, other: _Line) -> bool:
+        """Whether both are phones of one line, so that either is the right one: one list, one handset or the same cells."""
+        if set(one.handsets).isdisjoint(other.handsets) and _in_common(one, other) < _MOSTLY:
+            return False
+        common = len(one.contacts.keys() & other.contacts.keys())
+        return bool(common) and _overlap(one, other, common)[0] >= ONE_LIST
 
     def _is_line(self, line: _Line) -> bool:
         """Whether its contacts came to it by themselves, or somebody who knows has said that it is a line."""
@@ -504,6 +519,15 @@ class _Likeness:
     def sum(self) -> float:
         """By which lines are ranked."""
         return self.count * _EACH + self.side
+
+
+def _in_common(one: _Line, other: _Line) -> float:
+    """The share of the records in cells, of whichever has the smaller, that lie in cells of both."""
+    shares = [
+        sum(n for cell, n in a.cells.items() if cell in b.cells) / max(1, sum(a.cells.values()))
+        for a, b in ((one, other), (other, one))
+    ]
+    return min(shares)
 
 
 def _chance(line: _Line, others: list[_Likeness]) -> float:

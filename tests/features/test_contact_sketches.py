@@ -121,6 +121,18 @@ class Slow:
         yes, no = math.log(share / chance), math.log((1 - share) / (1 - chance))
         return max(0.0, count * yes + (among - count) * no), yes - no
 
+    def one_line(self, one: int, other: int) -> bool:
+        """Whether they are two phones of one line: nearly one list, and one handset or mostly the same cells."""
+        common = len(self.contacts[one] & self.contacts[other])
+        if not common or common / min(len(self.contacts[one]), len(self.contacts[other])) < 0.8:
+            return False
+        cells = {k: [cell for _, _, cell in self.used.get(k, []) if cell] for k in (one, other)}
+        alike = [
+            sum(cell in cells[b] for cell in cells[a]) / max(1, len(cells[a]))
+            for a, b in ((one, other), (other, one))
+        ]
+        return self.handset(one, other) or min(alike) >= 0.6
+
     def earlier(self, one: int, other: int) -> bool:
         """Whether it is an earlier number of the same line."""
         ended = self.first[one] <= self.first[other] and self.last[one] <= self.first[other] + 48 * HOUR
@@ -166,7 +178,7 @@ class Slow:
     def of_best(self, own: int, found: list[int], ts: int) -> dict[str, Any]:
         ranks = {k: (2.2 * self.shared(own, k) + self.side(own, k, ts), self.first[k], k) for k in found}
         best = max(found, key=lambda k: ranks[k])
-        others = [k for k in found if k != best and not self.earlier(k, best)]
+        others = [k for k in found if k != best and not self.earlier(k, best) and not self.one_line(k, best)]
         evidence, each = self.evidence(own, best, others)
         leads = [
             self.side(own, best, ts) - self.side(own, k, ts) + each * (self.shared(own, best) - self.shared(own, k))
