@@ -117,6 +117,11 @@ class LineReemergence(NetworkDetector):
                 _again(),
                 alerts_about=("number:+447700900702",),
             ),
+            Story(
+                "two phones with one list in one pair of hands fall silent and a third texts the list",
+                _two_phones(),
+                alerts_about=("number:+447700900762",),
+            ),
             Story("another number texts another list", _elsewhere()),
         )
 
@@ -154,14 +159,16 @@ def _orders(
 
 
 def _days(
-    number: str, first: int, last: int, people: range, n: int, born: str
+    number: str, first: int, last: int, people: range, n: int, born: str, **more: Any
 ) -> list[tuple[str, dict[str, Any]]]:
     events = []
     for day in range(first, last):
         for turn in range(2):
             at = _START + timedelta(days=day, hours=5 * turn)
-            events += _flare(n, at, number, people, sim_activated=born)
-            events += _orders(n + 500, at + timedelta(minutes=7), number, people[turn::5], sim_activated=born)
+            events += _flare(n, at, number, people, sim_activated=born, **more)
+            events += _orders(
+                n + 500, at + timedelta(minutes=7), number, people[turn::5], sim_activated=born, **more
+            )
             n += 1_000
     return events
 
@@ -175,4 +182,12 @@ def _again() -> list[tuple[str, dict[str, Any]]]:
 def _elsewhere() -> list[tuple[str, dict[str, Any]]]:
     events = _days("+447700900751", 0, 3, range(760, 785), 0, "2026-02-20")
     events += _days("+447700900752", 5, 6, range(785, 810), 10_000, "2026-03-05")
+    return sorted(events, key=lambda e: e[1]["ts"])
+
+
+def _two_phones() -> list[tuple[str, dict[str, Any]]]:
+    held = {"imei": "001010000000762"}  # the second SIM goes into the first phone now and then
+    events = _days("+447700900760", 0, 3, range(763, 793), 0, "2026-02-20", **held)
+    events += _days("+447700900761", 0, 3, range(763, 793), 10_000, "2026-02-20", **held)
+    events += _days("+447700900762", 5, 6, range(765, 795), 20_000, "2026-03-05")
     return sorted(events, key=lambda e: e[1]["ts"])
