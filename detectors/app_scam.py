@@ -56,7 +56,7 @@ class AppScam(Detector):
         Signal("other.misnamed_7d", 1, 3, 0.6, log=True),
         Signal("from_own_24h", 0, 100_000, 0.4, log=True),
     )
-    intercept = -11.8
+    intercept = -11.7
     threshold = 0.5
     bands = (0.6, 0.8, 0.92)
     budget = 3.0
