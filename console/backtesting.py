@@ -108,9 +108,7 @@ def _model(data: Path, about: "type[Detector]", name: str | None) -> tuple[str, 
     registry = registry_of(data, key) if key.exists() else None
     champion = registry.champion(about.id) if registry is not None else ""
     if name is None:
-        threshold = (
-            registry.card(champion).threshold if registry is not None and champion else about.threshold
-        )
+        threshold = registry.alerts_from(champion) if registry is not None and champion else about.threshold
         if registry is not None and champion and not learns(data, about.id):
             return champion, registry.model(champion, about.signals), threshold
         weights = lineage_of(data, about).in_force
@@ -122,7 +120,7 @@ def _model(data: Path, about: "type[Detector]", name: str | None) -> tuple[str, 
     card = registry.find(name)
     if card.detector != about.id:
         raise ConsoleError(f"{card.version} is of {card.detector}, not of {about.id}.")
-    return card.version, registry.scorer(card.version, about.signals), card.threshold
+    return card.version, registry.scorer(card.version, about.signals), registry.alerts_from(card.version)
 
 
 def _scores(about: "type[Detector]", run: "Backtest", model: Any) -> list[float]:

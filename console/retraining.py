@@ -358,7 +358,7 @@ def _scored(
     if not version:
         model, threshold = about.scorecard(), about.threshold
     else:
-        model, threshold = registry.scorer(version, about.signals), registry.card(version).threshold
+        model, threshold = registry.scorer(version, about.signals), registry.alerts_from(version)
     started = time.perf_counter()
     scores = model.score(values)
     return scores, threshold, time.perf_counter() - started

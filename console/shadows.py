@@ -10,7 +10,7 @@ from console.output import say_json, say_table, screen
 if TYPE_CHECKING:
     from detectors.base import Detector
     from models.registry import Registry
-    from models.side_by_side import Comparison, Side, Told
+    from models.side_by_side import AsMany, Comparison, Side, Told
     from models.working import Model
 
 _ROWS: Final = 4_096
@@ -109,6 +109,23 @@ def _say(version: str, done: "Comparison", cost: dict[str, float | None]) -> Non
     say_table(
         ("raised by", "subjects", "known", "right"),
         [(who, n["subjects"], n["known"], n["right"]) for who, n in done.subjects.items()],
+    )
+    out.print(f"{as_many_words(version, done.as_many)}\n", markup=False)
+
+
+def as_many_words(version: str, told: "AsMany") -> str:
+    """From which score a model in shadow would have raised as many as the champion, in a sentence."""
+    if not told.champion:
+        return f"The champion raised nobody in that time; {version} raised {told.shadow:,} subjects."
+    if told.score is None:
+        return (
+            f"{version} raised fewer subjects than the champion already ({told.shadow:,} to {told.champion:,}): from "
+            "which score it would have raised as many is not known, since below its threshold only a sample is kept."
+        )
+    equal = "" if told.shadow == told.champion else ": several share that score"
+    return (
+        f"From {told.score} on {version} would have raised {told.shadow:,} subjects, the champion raised "
+        f"{told.champion:,}{equal}."
     )
 
 

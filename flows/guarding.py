@@ -96,10 +96,9 @@ def judge(
     registry: Registry, data: Path, about: "type[Detector]", store: "AlertStore | None"
 ) -> Verdict | None:
     """How a detector's champion does beside the one before it; nothing where nothing stands in shadow to judge by."""
-    stands = [one for one in registry.promotions(about.id) if one.stage in ("promote", "rollback")]
-    if not stands or stands[-1].stage != "promote":
+    promoted = registry.decided(about.id)
+    if promoted is None or promoted.stage != "promote":
         return None
-    promoted = stands[-1]
     before = promoted.before or about.scorecard().name
     kept = ShadowStore(data / FILE)
     rows = kept.rows(about.id, from_ts=kept.latest(about.id) - FRESH_DAYS * _DAY_US)

@@ -61,7 +61,15 @@ def standing(registry: Registry, about: type[Detector], version: str) -> tuple[M
     """
     if not version:
         return about.scorecard(), about.threshold
-    return check_fits(registry, version), registry.card(version).threshold
+    return check_fits(registry, version), registry.alerts_from(version)
+
+
+def _decided(registry: Registry, about: type[Detector], one: Promotion) -> tuple[Model, float]:
+    """The model that a decision is about, and from which score it alerts by that decision, whatever came later."""
+    if not one.version:
+        return about.scorecard(), about.threshold
+    threshold = registry.card(one.version).threshold if one.threshold is None else one.threshold
+    return check_fits(registry, one.version), threshold
 
 
 def brought(registry: Registry, model: Model) -> dict[str, Any]:
@@ -107,7 +115,7 @@ def _rows(registry: Registry, about: type[Detector], one: Promotion) -> list[dic
     """The control rows of one decision. The one that `_LAST` names is written last: where it is, all are."""
     if one.stage == "retire":
         return [_row("retire", one, {"version": one.version})]
-    model, threshold = standing(registry, about, one.version)
+    model, threshold = _decided(registry, about, one)
     bringing = brought(registry, model)
     if one.stage == "challenge":
         return [_row("challenge", one, bringing | {"threshold": threshold})]

@@ -70,6 +70,8 @@ class Promotion(msgspec.Struct, frozen=True, kw_only=True):
     at: int
     previous: str
     signature: str = ""
+    threshold: float | None = None
+    """From which score it alerts, where not from that of its card."""
 
 
 class Registry:
@@ -272,11 +274,25 @@ class Registry:
 
     def champion(self, detector: str) -> str:
         """The version that scores; empty while it is the author's own scorecard and what that has learnt."""
-        version = ""
-        for one in self.promotions(detector):
-            if one.stage in ("promote", "rollback"):
-                version = one.version
-        return version
+        latest = self.decided(detector)
+        return latest.version if latest else ""
+
+    def decided(self, detector: str) -> Promotion | None:
+        """The promotion or rollback by which what scores stands; none while it is the author's own."""
+        decided = [one for one in self.promotions(detector) if one.stage in ("promote", "rollback")]
+        return decided[-1] if decided else None
+
+    def alerts_from(self, version: str) -> float:
+        """From which score a version alerts: a champion as it was promoted, any other as its card says.
+
+        Raises:
+            ModelError: there is no such version, or it is unsigned or was altered.
+        """
+        card = self.card(version)
+        latest = self.decided(card.detector)
+        if latest is None or latest.version != version or latest.threshold is None:
+            return card.threshold
+        return latest.threshold
 
     def challengers(self, detector: str) -> tuple[str, ...]:
         """The versions that score in shadow."""
@@ -288,15 +304,19 @@ class Registry:
                 standing.pop(one.version, None)
         return tuple(standing)
 
-    def promote(self, version: str, *, by: str, agreed_by: str, why: str) -> Promotion:
-        """Make a version the champion of its detector, at two people's word.
+    def promote(
+        self, version: str, *, by: str, agreed_by: str, why: str, threshold: float | None = None
+    ) -> Promotion:
+        """Make a version the champion of its detector, at two people's word; it alerts from its card's threshold or this.
 
         Raises:
-            ModelError: the version is not there, not as it was signed, or the champion already.
+            ModelError: the version is not there, not as it was signed, or the champion already; or no score is so high.
             NotAllowed: not two people are named, or no reason is given.
         """
         card = self.card(version)
-        return self._decide("promote", card.detector, version, by, agreed_by, why)
+        if threshold is not None and not 0.0 < threshold < 1.0:
+            raise ModelError(f"a threshold lies between 0 and 1, not at {threshold}")
+        return self._decide("promote", card.detector, version, by, agreed_by, why, threshold=threshold)
 
     def rollback(self, detector: str, *, by: str, agreed_by: str, why: str) -> Promotion:
         """Put back the champion before this one, at two people's word.
@@ -305,10 +325,10 @@ class Registry:
             ModelError: nothing was ever promoted.
             NotAllowed: not two people are named, or no reason is given.
         """
-        version = self._before(detector)
+        version, threshold = self._before(detector)
         if version:
             self.card(version)
-        return self._decide("rollback", detector, version, by, agreed_by, why)
+        return self._decide("rollback", detector, version, by, agreed_by, why, threshold=threshold)
 
     def fall_back(self, detector: str, version: str, why: str, at: int | None = None) -> Promotion:
         """Put back the champion before this one without a person: it did worse than that on fresh labels.
@@ -320,15 +340,15 @@ class Registry:
         """
         if self.champion(detector) != version:
             raise ModelError(f"{version} is not the champion of {detector} any more")
-        before = self._before(detector)
+        before, threshold = self._before(detector)
         if before:
             self.card(before)
-        return self._decide("rollback", detector, before, AUTOMATIC, None, why, at)
+        return self._decide("rollback", detector, before, AUTOMATIC, None, why, at, threshold)
 
     def rolled_back(self, detector: str) -> Promotion | None:
         """The automatic rollback that its owner still has to answer for: no person has promoted or rolled back since."""
-        decided = [one for one in self.promotions(detector) if one.stage in ("promote", "rollback")]
-        return decided[-1] if decided and decided[-1].by == AUTOMATIC else None
+        latest = self.decided(detector)
+        return latest if latest and latest.by == AUTOMATIC else None
 
     def challenge(self, version: str, *, by: str, why: str) -> Promotion:
         """Have a version score in shadow: it raises nothing, so one person's word is enough.
@@ -352,12 +372,12 @@ class Registry:
             raise ModelError(f"{version} is no challenger of {card.detector}")
         return self._decide("retire", card.detector, version, by, None, why)
 
-    def _before(self, detector: str) -> str:
-        """The champion before the present one; rollbacks undo the promotion they answer."""
-        standing = [""]
+    def _before(self, detector: str) -> tuple[str, float | None]:
+        """The champion before the present one, as it was promoted; rollbacks undo the promotion they answer."""
+        standing: list[tuple[str, float | None]] = [("", None)]
         for one in self.promotions(detector):
             if one.stage == "promote":
-                standing.append(one.version)
+                standing.append((one.version, one.threshold))
             elif one.stage == "rollback" and len(standing) > 1:
                 standing.pop()
         if len(standing) == 1:
@@ -373,6 +393,7 @@ class Registry:
         agreed_by: str | None,
         why: str,
         at: int | None = None,
+        threshold: float | None = None,
     ) -> Promotion:
         asks = AUTOMATIC if by == AUTOMATIC and agreed_by is None and stage == "rollback" else check_name(by)
         agrees = "" if agreed_by is None else check_name(agreed_by)
@@ -398,10 +419,11 @@ class Registry:
                 why=why.strip(),
                 at=self._clock() if at is None else max(at, lines[-1].at if lines else 0),
                 previous=lines[-1].signature if lines else FIRST,
+                threshold=threshold,
             )
             made = msgspec.structs.replace(made, signature=self._signer.sign(_line(made)))
             with (self.folder / PROMOTIONS).open("ab") as file:
-                file.write(msgspec.json.encode(made) + b"\n")
+                file.write(msgspec.json.encode(_written(made)) + b"\n")
                 file.flush()
                 os.fsync(file.fileno())
         return made
@@ -426,7 +448,13 @@ def _signed(version: str, files: Mapping[str, str]) -> bytes:
 
 
 def _line(one: Promotion) -> bytes:
-    return msgspec.json.encode(msgspec.structs.replace(one, signature=""), order="sorted")
+    return msgspec.json.encode(_written(msgspec.structs.replace(one, signature="")), order="sorted")
+
+
+def _written(one: Promotion) -> dict[str, Any]:
+    """A line as plain data: of a threshold only where there is one, so that lines from before hold."""
+    told = msgspec.structs.asdict(one)
+    return told if one.threshold is not None else {k: v for k, v in told.items() if k != "threshold"}
 
 
 def _same(one: str, other: str) -> bool:

@@ -45,6 +45,16 @@ class Side(msgspec.Struct, frozen=True):
     measures: tuple[Told, ...]
 
 
+class AsMany(msgspec.Struct, frozen=True):
+    """From which score a model in shadow would have raised as many subjects as the champion did in that time."""
+
+    score: float | None
+    """None where it raised fewer already: below its own threshold only a sample of rows is kept."""
+    shadow: int
+    """How many it would have raised from there (scores may be equal); without a score, how many it raised."""
+    champion: int
+
+
 class Comparison(msgspec.Struct, frozen=True):
     """Two models on the same rows."""
 
@@ -56,6 +66,7 @@ class Comparison(msgspec.Struct, frozen=True):
     shadow: Side
     subjects: dict[str, dict[str, int]]
     """Both, and each alone: how many subjects, how many of them known, how many right."""
+    as_many: AsMany
 
 
 class Precision(msgspec.Struct, frozen=True):
@@ -171,7 +182,19 @@ def compared(rows: pl.DataFrame, known: pl.DataFrame, quiet_hours: float) -> Com
             "champion alone": _counted(subjects, known, pl.col("by_champion") & ~pl.col("by_shadow")),
             "shadow alone": _counted(subjects, known, ~pl.col("by_champion") & pl.col("by_shadow")),
         },
+        _as_many(rows),
     )
+
+
+def _as_many(rows: pl.DataFrame) -> AsMany:
+    """Every row from the shadow's threshold up is kept, so the score is exact as long as it is not below that."""
+    wanted = rows.filter(pl.col("by_champion"))["subject"].n_unique()
+    raised = rows.filter(pl.col("by_shadow"))["subject"].n_unique()
+    highest = rows.group_by("subject").agg(pl.col("score").max())["score"].sort(descending=True)
+    score = float(highest[wanted - 1]) if wanted else None
+    if score is None or score < float(rows["threshold"].max()):  # type: ignore[arg-type]
+        return AsMany(None, raised, wanted)
+    return AsMany(score, int((highest >= score).sum()), wanted)
 
 
 def _named(versions: list[str]) -> str:

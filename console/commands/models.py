@@ -35,6 +35,10 @@ EXAMPLES: Final = (
         "linewatch models promote mule_account-1.r3f2a --agreed-by 'A. Second' --reason 'more found, as few alerts'",
         "two people make it the champion; running flows take it up",
     ),
+    Example(
+        "linewatch models promote mule_account-1.r3f2a --threshold 0.62 --agreed-by 'A. Second' --reason 'as many alerts'",
+        "the same, alerting from another score than its card says",
+    ),
     Example("linewatch models review mule_account", "rows drawn at random for a person to look at"),
     Example("linewatch models lessons mule_account", "what flows learnt, and what was corrected"),
     Example(
@@ -95,6 +99,12 @@ def models(
     agreed_by: Annotated[
         str, typer.Option(metavar="WHO", help="Promote, roll back: the second person, who agrees.")
     ] = "",
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            metavar="X", help="Promote: alert from this score. \\[default: the threshold on its card]"
+        ),
+    ] = None,
     plots: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Show: write the card's pictures here.")
     ] = None,
@@ -122,6 +132,10 @@ def models(
     the champion and raises nothing. Promoting and rolling back need a second person, are audited, and take effect in
     running flows at one place in the one order.
     """
+    if threshold is not None and action != "promote":
+        raise ConsoleError(
+            f"--threshold says from where a version alerts that is promoted: it does not go with {action}."
+        )
     folder = use_data(data)
     registry = _registry(folder, make=action == "retrain")
     inputs = by_stream(payments, telecoms, accounts, labels, links, watch)
@@ -154,7 +168,17 @@ def models(
             json=json,
         )
     else:
-        _decide(_needed(registry), folder, action, _asked(name), named(by), agreed_by, reason, json=json)
+        _decide(
+            _needed(registry),
+            folder,
+            action,
+            _asked(name),
+            named(by),
+            agreed_by,
+            reason,
+            threshold=threshold,
+            json=json,
+        )
 
 
 def _registry(folder: Path, *, make: bool) -> "Registry | None":
@@ -221,7 +245,10 @@ def _list(registry: "Registry | None", detector: str | None, *, json: bool) -> N
                 if card.version in challengers
                 else ""
             )
-            rows.append(_line(card, stands))
+            alerts_from = card.threshold
+            if registry and stands == "champion":
+                alerts_from = registry.alerts_from(card.version)
+            rows.append(_line(card, stands, alerts_from))
     if json:
         for row in rows:
             say_json(row)
@@ -254,6 +281,7 @@ def _author(about: Any, *, champions: bool) -> dict[str, object]:
         "version": version,
         "kind": "scorecard",
         "stands": "champion" if champions else "author's own",
+        "alerts from": f"{about.threshold:.4f}",
         "made": "",
         "labels": 0,
         "average precision": "",
@@ -261,7 +289,7 @@ def _author(about: Any, *, champions: bool) -> dict[str, object]:
     }
 
 
-def _line(card: "Card", stands: str) -> dict[str, object]:
+def _line(card: "Card", stands: str, alerts_from: float) -> dict[str, object]:
     from alerts.record import when_text
 
     told = {m.name: _share(m) for m in card.measures if m.where == "validation"}
@@ -270,6 +298,7 @@ def _line(card: "Card", stands: str) -> dict[str, object]:
         "version": card.version,
         "kind": card.kind,
         "stands": stands,
+        "alerts from": f"{alerts_from:.4f}",
         "made": when_text(card.made_at)[:10],
         "labels": sum(sum(each.values()) for each in card.labels.values()),
         "average precision": told.get("average precision", ""),
@@ -291,13 +320,15 @@ def _show(registry: "Registry", name: str, plots: Path | None, *, json: bool) ->
     from alerts.record import when_text
 
     card = registry.find(name)
+    alerts_from = registry.alerts_from(card.version)
     history = [one for one in registry.promotions(card.detector) if card.version in (one.version, one.before)]
     if plots is not None:
         plots.mkdir(parents=True, exist_ok=True)
         for file in card.plots:
             (plots / f"{card.version}.{file}").write_bytes(registry.file(card.version, file))
     if json:
-        say_json(msgspec.to_builtins(card) | {"history": [msgspec.to_builtins(one) for one in history]})
+        told = {"alerts_from": alerts_from, "history": [msgspec.to_builtins(one) for one in history]}
+        say_json(msgspec.to_builtins(card) | told)
         return
     out = screen()
     out.print(f"{card.version}: {card.kind} of {card.detector} {card.detector_version}", markup=False)
@@ -308,7 +339,7 @@ def _show(registry: "Registry", name: str, plots: Path | None, *, json: bool) ->
             "made",
             f"{when_text(card.made_at)} by {card.made_by}, from {card.parent}, code {card.code_commit[:12]}",
         ),
-        ("alerts from", f"{card.threshold:.4f}"),
+        ("alerts from", _alerts_from(card, alerts_from)),
         ("learnt from", _labels(card)),
         ("digest of its examples", card.data_digest),
         ("note", card.note),
@@ -326,6 +357,12 @@ def _show(registry: "Registry", name: str, plots: Path | None, *, json: bool) ->
     _say_rolled_back(registry, card.detector)
 
 
+def _alerts_from(card: "Card", alerts_from: float) -> str:
+    if alerts_from == card.threshold:
+        return f"{alerts_from:.4f}"
+    return f"{alerts_from:.4f}, as it was promoted (its card: {card.threshold:.4f})"
+
+
 def _labels(card: "Card") -> str:
     parts = [
         f"{origin} {each.get('confirmed', 0)} confirmed, {each.get('innocent', 0)} innocent"
@@ -338,9 +375,9 @@ def _told(one: "Promotion") -> str:
     from alerts.record import when_text
 
     second = f", agreed by {one.agreed_by}" if one.agreed_by else ""
-    return (
-        f"{when_text(one.at)} {one.stage} {one.version or 'the author`s own'} by {one.by}{second}: {one.why}"
-    )
+    line = "" if one.threshold is None else f", to alert from {one.threshold}"
+    what = one.version or "the author`s own"
+    return f"{when_text(one.at)} {one.stage} {what} by {one.by}{second}{line}: {one.why}"
 
 
 def _retrain(
@@ -432,6 +469,7 @@ def _decide(
     agreed_by: str,
     reason: str,
     *,
+    threshold: float | None,
     json: bool,
 ) -> None:
     import msgspec
@@ -441,7 +479,7 @@ def _decide(
     if action == "promote":
         card = registry.find(name)
         check_fits(registry, card.version)
-        done = registry.promote(card.version, by=by, agreed_by=agreed_by, why=reason)
+        done = registry.promote(card.version, by=by, agreed_by=agreed_by, why=reason, threshold=threshold)
     elif action == "rollback":
         done = registry.rollback(name, by=by, agreed_by=agreed_by, why=reason)
     elif action == "challenge":

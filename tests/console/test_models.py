@@ -22,7 +22,7 @@ from features.rows import Entity
 from flows.controls import learns, lineage_of, obeyed, refused
 from flows.errors import FlowError
 from flows.past import Past, read
-from flows.promoting import publish, registry_of
+from flows.promoting import publish, registry_of, standing
 from flows.running import RunOptions, replay
 from flows.shelf import Shelf
 from flows.walked import Walked
@@ -235,6 +235,49 @@ def test_promotion_needs_a_second_person_and_reaches_the_flow_once(
     control = pl.concat([empty("control"), frame], how="diagonal_relaxed")
     tick = Tick(number=0, first_seq=0, rows={"control": control}, rejected=(), counts={})
     assert refused(tick) == ()
+
+
+def test_a_version_alerts_from_where_two_people_promoted_it(
+    trained: list[dict[str, Any]], run: Any, tmp_path: Path
+) -> None:
+    data, (first, second) = tmp_path / "linewatch-data", (each["version"] for each in trained)
+    people = ("--by", "ann", "--agreed-by", "bob", "--reason", "as many alerts")
+    for wrong in ("0", "1", "1.5"):
+        said = run("models", "promote", first, "--threshold", wrong, *people)
+        assert said.status == 1
+        assert "between 0 and 1" in said.err
+    said = run("models", "challenge", first, "--threshold", "0.6", *people)
+    assert said.status == 1
+    assert "does not go with challenge" in said.err
+    assert not (data / "control").exists()
+    said = run("models", "promote", first, "--threshold", "0.625", *people)
+    assert said.status == 0, said.err
+    assert "to alert from 0.625" in said.out
+    registry = registry_of(data)
+    assert standing(registry, MuleAccount, first)[1] == 0.625
+    listed = [json.loads(line) for line in run("models", "list", "mule_account", "--json").out.splitlines()]
+    assert {row["version"]: row["alerts from"] for row in listed}[first] == "0.6250"
+    assert "0.6250, as it was promoted" in run("models", "show", first).out
+    assert json.loads(run("models", "show", first, "--json").out)["alerts_from"] == 0.625
+    # the one after it alerts from its card's, and what is put back from its own again
+    assert run("models", "promote", second, *people).status == 0
+    assert run("models", "rollback", "mule_account", *people).status == 0
+    rows = [json.loads(line) for line in (data / "control" / "models.ndjson").read_text().splitlines()]
+    lines = [row["body"]["threshold"] for row in rows if row["kind"] == "threshold"]
+    assert lines == [0.625, trained[1]["threshold"], 0.625]
+
+
+def test_decisions_reach_the_flow_as_they_were_whatever_came_later(
+    trained: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    data, (first, second) = tmp_path / "linewatch-data", (each["version"] for each in trained)
+    registry = registry_of(data)
+    for version, threshold in ((first, None), (second, 0.3), (first, 0.625)):
+        registry.promote(version, by="ann", agreed_by="bob", why="better", threshold=threshold)
+    publish(registry, data)
+    rows = [json.loads(line) for line in (data / "control" / "models.ndjson").read_text().splitlines()]
+    lines = [row["body"]["threshold"] for row in rows if row["kind"] == "threshold"]
+    assert lines == [trained[0]["threshold"], 0.3, 0.625]
 
 
 def test_rolling_back_gives_the_author_the_word_again(

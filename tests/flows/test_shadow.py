@@ -293,7 +293,11 @@ def test_a_champion_that_does_as_well_stays_and_can_be_looked_at(
     assert told["subjects"]["champion alone"] == {"subjects": 3, "known": 3, "right": 0}
     assert told["subjects"]["both"] == {"subjects": 37, "known": 37, "right": 37}
     assert all(cost > 0.0 for cost in told["microseconds_a_row"].values())
+    assert told["as_many"] == {"score": None, "shadow": 37, "champion": 40}
     assert run_command(["models", "compare", "mule_account", "--data", str(tmp_path)]) == 0
+    assert "raised fewer subjects than the champion already (37 to 40)" in " ".join(
+        capsys.readouterr().out.split()
+    )
     assert run_command(["models", "compare", "deal_line", "--data", str(tmp_path)]) == 1
     assert "linewatch models challenge" in capsys.readouterr().err
 

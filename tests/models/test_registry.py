@@ -13,7 +13,7 @@ from alerts.errors import NotAllowed
 from models.boosted import train_boosted
 from models.card import Card, Measure, Window
 from models.errors import ModelError
-from models.registry import PICKLE, PROMOTIONS, SIGNATURE, VERSIONS, WEIGHTS, Registry
+from models.registry import FIRST, PICKLE, PROMOTIONS, SIGNATURE, VERSIONS, WEIGHTS, Registry
 from models.signing import Signer, signer_of
 
 KEY = b"k" * 32
@@ -168,6 +168,46 @@ def test_rolling_back_goes_step_by_step_to_the_author(registry: Registry) -> Non
     with pytest.raises(ModelError, match="nothing to roll back"):
         registry.rollback("mule_account", by="bob", agreed_by="cat", why="again")
     assert [one.stage for one in registry.promotions("mule_account")] == ["promote"] * 2 + ["rollback"] * 2
+
+
+def test_what_is_put_back_alerts_from_where_it_was_promoted(registry: Registry) -> None:
+    for n, threshold in ((1, 0.62), (2, None), (3, 0.3)):
+        registry.register(card(f"mule_account-1.r{n}"), {"w": n})
+        registry.promote(f"mule_account-1.r{n}", by="ann", agreed_by="bob", why="better", threshold=threshold)
+    usual = registry.card("mule_account-1.r2").threshold
+    assert registry.alerts_from("mule_account-1.r3") == 0.3
+    assert registry.alerts_from("mule_account-1.r2") == usual
+    registry.rollback("mule_account", by="bob", agreed_by="cat", why="worse")
+    assert registry.alerts_from("mule_account-1.r2") == usual
+    registry.fall_back("mule_account", "mule_account-1.r2", "worse")
+    assert registry.alerts_from("mule_account-1.r1") == 0.62
+    assert [one.threshold for one in registry.promotions()] == [0.62, None, 0.3, None, 0.62]
+
+
+@pytest.mark.parametrize("threshold", [0.0, 1.0, -0.2, float("nan")])
+def test_no_version_is_promoted_to_alert_from_a_score_that_none_can_have(
+    registry: Registry, threshold: float
+) -> None:
+    registry.register(card(), {"w": 1})
+    with pytest.raises(ModelError, match="between 0 and 1"):
+        registry.promote("mule_account-1.r1", by="ann", agreed_by="bob", why="better", threshold=threshold)
+    assert registry.promotions() == ()
+
+
+def test_lines_from_before_there_were_thresholds_hold_and_none_can_be_given_one(registry: Registry) -> None:
+    registry.register(card(), {"w": 1})
+    line: dict[str, object] = {
+        "number": 1, "stage": "promote", "detector": "mule_account", "version": "mule_account-1.r1", "before": "",
+        "by": "ann", "agreed_by": "bob", "why": "better", "at": 77, "previous": FIRST, "signature": "",
+    }  # fmt: skip
+    line["signature"] = registry._signer.sign(msgspec.json.encode(line, order="sorted"))
+    path = registry.folder / PROMOTIONS
+    path.write_bytes(msgspec.json.encode(line) + b"\n")
+    assert registry.champion("mule_account") == "mule_account-1.r1"
+    assert registry.alerts_from("mule_account-1.r1") == registry.card("mule_account-1.r1").threshold
+    path.write_bytes(msgspec.json.encode(line | {"threshold": 0.3}) + b"\n")
+    with pytest.raises(ModelError, match="not as it was signed"):
+        registry.champion("mule_account")
 
 
 def test_challengers_score_until_they_are_promoted_or_retired(registry: Registry) -> None:

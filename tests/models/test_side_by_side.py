@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from models.labels import Claim, Label
 from models.side_by_side import (
     ENOUGH,
+    AsMany,
     Precision,
     Verdict,
     compared,
@@ -36,6 +37,9 @@ def rows(told: list[tuple[str, int, float, float]], chance: float = 1.0) -> pl.D
             for n, (who, day, a, b) in enumerate(told)
         ]
     )  # fmt: skip
+
+
+NOTHING = known_of(rows([]), [], 0, 0, Claim())
 
 
 def found(about: str, label: str, at: int) -> Label:
@@ -66,6 +70,46 @@ def test_what_each_raised_alone_and_how_much_of_it_was_right() -> None:
     assert recall.value == pytest.approx(1 / 52)  # the one of the sample that was missed stands for fifty
     assert recall.low <= recall.value <= recall.high
     assert done.agreement.value == pytest.approx(51 / 56)
+
+
+def test_from_which_score_a_shadow_would_have_raised_as_many_subjects_as_the_champion() -> None:
+    champions = [("a", 1, 0.9, 0.1), ("a", 2, 0.8, 0.7), ("b", 2, 0.6, 0.2)]
+    more = [("c", 3, 0.1, 0.95), ("c", 4, 0.1, 0.55), ("d", 3, 0.2, 0.6), ("e", 5, 0.1, 0.5)]
+    for told, expected in (
+        (champions + more, AsMany(0.7, 2, 2)),  # c at 0.95 and a at 0.7, whatever else they scored
+        ([*champions, *more, ("f", 6, 0.1, 0.7)], AsMany(0.7, 3, 2)),  # two of one score
+        ([*champions, ("e", 5, 0.1, 0.5)], AsMany(0.5, 2, 2)),  # its own threshold
+        (champions, AsMany(None, 1, 2)),  # the 0.2 of b is there, but who else scored 0.2 is not
+        (more, AsMany(None, 3, 0)),
+    ):
+        frame = rows(told)
+        assert compared(frame, NOTHING, quiet_hours=24).as_many == expected
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("abcdefgh"), st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=30
+    ),
+    st.randoms(use_true_random=False),
+)
+def test_what_was_not_kept_does_not_move_the_score_of_as_many(
+    said: list[tuple[str, float, float]], chance: Any
+) -> None:
+    everything = [(who, 1, a, b) for who, a, b in said]
+    kept = [one for one in everything if max(one[2:]) >= 0.5 or chance.random() < 0.3]
+    if not kept:
+        return
+    frame = rows(kept)
+    told = compared(frame, NOTHING, quiet_hours=24).as_many
+    champions = {who for who, _, a, _ in everything if a >= 0.5}
+    if told.score is None:
+        raised = {who for who, _, _, b in everything if b >= 0.5}
+        assert not champions or len(raised) < len(champions)
+        return
+    raised = {who for who, _, _, b in everything if b >= told.score}
+    fewer = {who for who, _, _, b in everything if b > told.score}
+    assert len(raised) == told.shadow >= len(champions) == told.champion > len(fewer)
 
 
 def test_silence_counts_after_the_horizon_but_not_of_alerts_that_nobody_decided() -> None:
