@@ -317,7 +317,7 @@ def test_what_two_people_promoted_scores_in_the_flow(tmp_path: Path, monkeypatch
         ),
         msgspec.to_builtins(promoted),
     )
-    registry.promote(promoted.version, by="ann", agreed_by="bob", why="to see it score")
+    registry.promote(promoted.version, by="ann", agreed_by="bob", why="to see it score", threshold=0.45)
     publish(registry, tmp_path)
     url = f"sqlite:///{tmp_path / 'alerts.sqlite'}"
     replay(RunOptions(inputs=inputs, store=url, data=tmp_path, bound=False))
@@ -325,7 +325,7 @@ def test_what_two_people_promoted_scores_in_the_flow(tmp_path: Path, monkeypatch
     alerts = store.alerts(detector="mule_account")
     store.close()
     assert {alert.model_version for alert in alerts} == {promoted.version}
-    assert {alert.assessment.threshold for alert in alerts} == {0.4}
+    assert {alert.assessment.threshold for alert in alerts} == {0.45}
 
 
 def test_trees_challenge_and_are_promoted_by_name_and_digest(
