@@ -34,7 +34,7 @@ class LineMoney(Detector):
     four_p = "pursue"
     claim = "line"
     gate = (pl.col("street_payers_7d") >= 5) | (pl.col("from_till_7d") >= 3)
-    # weights are fitted on made-up worlds, close to an expert's
+    # weights are fitted on made-up worlds, close to an expert's; the intercept keeps market traders within the budget
     signals = (
         Signal("street_payers_7d", 4, 16, 0.6, log=True),  # P1: 8 and more payers in a week
         Signal("street_sums_7d", 6, 30, 0.6, log=True),  # P1
@@ -50,7 +50,7 @@ class LineMoney(Detector):
         Signal("payees_7d", 4, 1, 0.5),  # the money goes one way
         Signal("cash_out_7d", 2_000, 30_000, 3.2, log=True),  # P5
     )
-    intercept = -7.3
+    intercept = -7.9
     threshold = 0.5
     bands = (0.6, 0.8, 0.93)
     budget = 0.1
