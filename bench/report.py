@@ -111,14 +111,21 @@ def _steps(variant: Plain) -> str:
 
 def _detectors(whole: Plain, without: list[Plain]) -> str:
     all_of_them = whole["cpu_microseconds_an_event"]
-    rows = [
-        [v["variant"].rpartition("without ")[2], f"{cost:+.2f}", f"{cost / all_of_them:+.1%}"]
-        for v, cost in ((v, all_of_them - v["cpu_microseconds_an_event"]) for v in without)
-    ]
-    return (
+    costs = {
+        v["variant"].rpartition("without ")[2]: all_of_them - v["cpu_microseconds_an_event"] for v in without
+    }
+    rows = [[name, f"{cost:+.2f}", f"{cost / all_of_them:+.1%}"] for name, cost in costs.items()]
+    told = (
         f"What each detector costs, with the features that only it reads: all of them take {all_of_them:.2f} microseconds "
         "of the processor an event; the difference when one is left out:\n\n"
         + _table(["detector", "us/event", "of all"], rows)
+    )
+    noise = -min(costs.values(), default=0.0)
+    if noise <= 0.0:
+        return told
+    return (
+        f"{told}\n\nNo detector costs less than nothing: differences of up to {noise:.2f} microseconds are this machine's "
+        "noise and say nothing. More runs (--runs 5) and a quiet machine make it less."
     )
 
 

@@ -106,6 +106,10 @@ def test_what_a_detector_costs_is_what_leaving_it_out_saves() -> None:
     shown = ENGINE.report._detectors(variant("NDJSON", 12.0, 10.0), [variant("NDJSON, without x", 9.5, 14.0)])
     assert "10.00 microseconds" in shown
     assert "| x | +0.50 | +5.0% |" in shown
+    assert "noise" not in shown
+    without = [variant("NDJSON, without x", 9.5), variant("NDJSON, without y", 10.75)]
+    noisy = ENGINE.report._detectors(variant("NDJSON", 10.0), without)
+    assert "differences of up to 0.75 microseconds are this machine's noise" in noisy
 
 
 def test_both_streams_together_leave_out_every_detector_in_turn(
