@@ -23,31 +23,11 @@ SPEED: Final = 14_400.0
 
 _START_S: Final = 60.0
 _LOOK_S: Final = 0.2
-_QUIET_S: Final = 2.0
-"""When the world has ended and for so long nothing more has come through, all of it has."""
-
-
-class Caught:
-    """Whether the flow has caught up with a world that has ended."""
-
-    def __init__(self) -> None:
-        self.events = -1
-        self.since = time.monotonic()
-
-    def at(self, events: int) -> None:
-        """The flow tells how far it is."""
-        if events != self.events:
-            self.events, self.since = events, time.monotonic()
-
-    @property
-    def up(self) -> bool:
-        """Whether nothing has come through for a while."""
-        return self.events > 0 and time.monotonic() - self.since > _QUIET_S
 
 
 @contextmanager
-def living_world(folder: Path, watch: "Watch", caught: Caught) -> Iterator[dict[str, list[str]]]:
-    """Let a world happen in `folder`; gives the inputs to follow, and stops the flow when all has come through.
+def living_world(folder: Path, watch: "Watch") -> Iterator[dict[str, list[str]]]:
+    """Let a world happen in `folder`; gives the inputs to follow; when it has ended and all of it is through, so does the flow.
 
     Raises:
         ConsoleError: the simulator did not start.
@@ -71,7 +51,7 @@ def living_world(folder: Path, watch: "Watch", caught: Caught) -> Iterator[dict[
         *("--people", str(PEOPLE), "--days", str(DAYS), "--seed", str(SEED), "--speed", str(SPEED)),
     ]
     world = subprocess.Popen(order, stdout=log, stderr=log)  # noqa: S603 - our own interpreter and command
-    ending = threading.Thread(target=_stop_when_through, args=(world, watch, caught), daemon=True)
+    ending = threading.Thread(target=_end_with, args=(world, watch), daemon=True)
     try:
         _wait_for_files(folder, world)
         ending.start()
@@ -93,8 +73,6 @@ def _wait_for_files(folder: Path, world: "subprocess.Popen[bytes]") -> None:
         time.sleep(_LOOK_S)
 
 
-def _stop_when_through(world: "subprocess.Popen[bytes]", watch: "Watch", caught: Caught) -> None:
+def _end_with(world: "subprocess.Popen[bytes]", watch: "Watch") -> None:
     world.wait()
-    while not caught.up:
-        time.sleep(_LOOK_S)
-    watch.stop()
+    watch.end()

@@ -70,11 +70,16 @@ class Watch:
 
     def __init__(self, before: Callable[[], None] | None = None) -> None:
         self.stopping = False
+        self.ending = False
         self.before = before
 
     def stop(self, *_: Any) -> None:
         """No more ticks: what was taken is worked through, a last snapshot is written, the flow ends."""
         self.stopping = True
+
+    def end(self) -> None:
+        """Nothing more will be written: the flow ends when all that is in the followed inputs has been taken."""
+        self.ending = True
 
 
 class SequencerPart(StatefulSourcePartition[Cut, bytes]):
@@ -111,6 +116,7 @@ class SequencerPart(StatefulSourcePartition[Cut, bytes]):
             self._awake = datetime.now(UTC) + _IDLE
             return []
         started = time.perf_counter()
+        ending = self.watch.ending  # asked before looking: what was written until then is there to be seen
         try:
             tick = self.sequencer.next_tick()
         except LedgerPaused:
@@ -119,7 +125,7 @@ class SequencerPart(StatefulSourcePartition[Cut, bytes]):
             return []
         metrics.go_on(_PAUSED_FOR)
         if tick is None:
-            if self.sequencer.finished:
+            if self.sequencer.finished or ending:
                 raise StopIteration
             self._awake = datetime.now(UTC) + _IDLE
             return []

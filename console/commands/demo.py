@@ -15,7 +15,7 @@ import typer
 from console import sample
 from console.commands.alerts import about
 from console.live import LiveView, Tail
-from console.living import Caught, living_world
+from console.living import living_world
 from console.options import Accounts, Data, Labels, Learn, Links, Payments, Store, Telecoms, Watch, by_stream
 from console.output import screen
 from console.progress import progress_line
@@ -67,17 +67,17 @@ def demo(
     """
     folder = use_data(data)
     given = by_stream(payments, telecoms, accounts, labels, links, watch)
-    from flows.running import Progress, replay
+    from flows.running import replay
     from flows.source import Watch as FlowWatch
 
     made_up = not any(given.values())
     made = folder / "demo"
-    following, caught, summary = FlowWatch(), Caught(), None
+    following, summary = FlowWatch(), None
     with ExitStack() as stack:
         if made_up and story:
             given |= {stream: [str(path)] for stream, path in sample.write(made).items()}
         elif made_up:
-            given |= stack.enter_context(living_world(made, following, caught))
+            given |= stack.enter_context(living_world(made, following))
         options = run_options(
             given,
             store=store,
@@ -97,11 +97,7 @@ def demo(
         view = stack.enter_context(LiveView(heading, Tail(made / "alerts.ndjson").fresh, cache(about)))
         stack.enter_context(contextlib.suppress(KeyboardInterrupt))
 
-        def at(progress: Progress) -> None:
-            caught.at(progress.events)
-            view.at(progress)
-
-        summary = replay(options, at, following)
+        summary = replay(options, view.at, following)
     if summary is not None:
         say_summary(summary)
     elif view.progress is not None:

@@ -276,6 +276,22 @@ def test_told_to_stop_the_source_is_at_its_end() -> None:
         part.next_batch()
 
 
+def test_told_that_nothing_more_comes_the_source_takes_all_there_is_however_late_it_looks() -> None:
+    watch, ticks = Watch(), _None()
+    part = SequencerPart(ticks, None, keeps=False, watch=watch)  # type: ignore[arg-type]
+    assert part.next_batch() == []
+
+    def end_while_looking() -> None:
+        watch.end()
+
+    ticks.next_tick = end_while_looking  # type: ignore[method-assign]
+    assert (
+        part.next_batch() == []
+    )  # it looked before it was told: what was written in between is still to come
+    with pytest.raises(StopIteration):
+        part.next_batch()
+
+
 def test_what_is_to_be_done_before_each_tick_is_done() -> None:
     done: list[float] = []
     part = SequencerPart(
