@@ -17,7 +17,7 @@ import polars as pl
 
 from detectors.base import Story
 from detectors.cross import Between, CrossDetector, Pair, Part
-from features.rows import PAYERS, Flag, Kind, Role
+from features.rows import BY_HAND, PAYERS, Flag, Kind, Role
 from models.scorecard import Signal
 
 _MINUTE_US: Final = 60_000_000
@@ -77,7 +77,7 @@ class CallDuringPayment(CrossDetector):
     victim = True
     payment = Part(
         roles=PAYERS,  # that the payee is new may stand in the second bank's record only
-        kinds=(Kind.FPS, Kind.CHAPS, Kind.WALLET),
+        kinds=BY_HAND,
         gate=(pl.col("payee_age") <= 2.0) & (pl.col("payment_amount") >= 2_000),
         keeps="3h",  # until the record of a call that is over has come
     )

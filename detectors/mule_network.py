@@ -15,17 +15,12 @@ import polars as pl
 
 from detectors.base import Story
 from detectors.network import NetworkDetector, one_of
-from events.codes import STATUSES, code_of
 from features.network_graph import PaymentGraph
-from features.rows import BY_HAND, Entity, Role
+from features.rows import BY_HAND, TAKEN, Entity, Role
 from models.scorecard import Signal
 
 _START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
-_SENT = (
-    one_of("row.kind", BY_HAND)
-    & one_of("row.status", [code_of(STATUSES, word) for word in ("initiated", "accepted")])
-    & (pl.col("row.role") == int(Role.PAYER))
-)
+_SENT = one_of("row.kind", BY_HAND) & one_of("row.status", TAKEN) & (pl.col("row.role") == int(Role.PAYER))
 _PASSES_ON = (pl.col("passed_on_count_7d") >= 1) | (pl.col("other.passed_on_count_7d") >= 1)
 _FIRST_TIME = (pl.col("payee_new") == 1) & (pl.col("other.payer_new") == 1)
 

@@ -16,7 +16,7 @@ import polars as pl
 
 from detectors.base import Story
 from detectors.cross import Between, CrossDetector, Pair, Part
-from features.rows import PAYERS, Flag, Kind, Role
+from features.rows import BY_HAND, PAYERS, Flag, Kind, Role
 from models.scorecard import Signal
 
 _HOUR_US: Final = 3_600_000_000
@@ -85,9 +85,7 @@ class SimSwapPayment(CrossDetector):
     payment = Part(
         roles=(*PAYERS, Role.HOLDER),
         kinds=(
-            Kind.FPS,
-            Kind.CHAPS,
-            Kind.WALLET,
+            *BY_HAND,
             Kind.CREDENTIAL_RESET,
             Kind.DEVICE_ADDED,
             Kind.PAYEE_ADDED,

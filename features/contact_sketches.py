@@ -384,8 +384,6 @@ class ContactState:
         overlap, shared = _overlap(line, other, count)
         place = bisect_left(line.ordered, min(line.bound, other.bound))
         whole = upto[place]
-        used = sum(line.cells.values()) if other.cells else 0
-        places = sum(n for cell, n in line.cells.items() if cell in other.cells) / used if used else nan
         missed = other.missed(ts)
         return _Likeness(
             other=other,
@@ -397,22 +395,21 @@ class ContactState:
             timing=_timing(line, other, missed, ts),
             missed=missed,
             handset=not set(line.handsets).isdisjoint(other.handsets),
-            places=places,
+            places=_held_in(line, other),
         )
 
     def _earlier(self, one: _Line, other: _Line) -> bool:
         """Whether one ended as the other began, with the same contacts: an earlier number of the same line."""
         if one.last > other.first + HAND_OVER_US or one.first > other.first:
             return False
-        common = len(one.contacts.keys() & other.contacts.keys())
-        return bool(common) and _overlap(one, other, common)[0] >= ALIKE
+        return _have_one_list(one, other, ALIKE)
 
     def _one_line(self, one: _Line, other: _Line) -> bool:
         """Whether both are phones of one line, so that either is the right one: one list, one handset or the same cells."""
-        if set(one.handsets).isdisjoint(other.handsets) and _in_common(one, other) < _MOSTLY:
+        mostly = _held_in(one, other) >= _MOSTLY and _held_in(other, one) >= _MOSTLY
+        if not mostly and set(one.handsets).isdisjoint(other.handsets):
             return False
-        common = len(one.contacts.keys() & other.contacts.keys())
-        return bool(common) and _overlap(one, other, common)[0] >= ONE_LIST
+        return _have_one_list(one, other, ONE_LIST)
 
     def _is_line(self, line: _Line) -> bool:
         """Whether its contacts came to it by themselves, or somebody who knows has said that it is a line."""
@@ -521,13 +518,17 @@ class _Likeness:
         return self.count * _EACH + self.side
 
 
-def _in_common(one: _Line, other: _Line) -> float:
-    """The share of the records in cells, of whichever has the smaller, that lie in cells of both."""
-    shares = [
-        sum(n for cell, n in a.cells.items() if cell in b.cells) / max(1, sum(a.cells.values()))
-        for a, b in ((one, other), (other, one))
-    ]
-    return min(shares)
+def _held_in(one: _Line, other: _Line) -> float:
+    """The share of a number's records that lie in cells where another was used; nan where cells of both are not known."""
+    if not one.cells or not other.cells:
+        return nan
+    return sum(n for cell, n in one.cells.items() if cell in other.cells) / sum(one.cells.values())
+
+
+def _have_one_list(one: _Line, other: _Line, least: float) -> bool:
+    """Whether two numbers share at least so much of their lists."""
+    common = len(one.contacts.keys() & other.contacts.keys())
+    return bool(common) and _overlap(one, other, common)[0] >= least
 
 
 def _chance(line: _Line, others: list[_Likeness]) -> float:

@@ -68,8 +68,7 @@ def _decided(registry: Registry, about: type[Detector], one: Promotion) -> tuple
     """The model that a decision is about, and from which score it alerts by that decision, whatever came later."""
     if not one.version:
         return about.scorecard(), about.threshold
-    threshold = registry.card(one.version).threshold if one.threshold is None else one.threshold
-    return check_fits(registry, one.version), threshold
+    return check_fits(registry, one.version), registry.threshold_of(one)
 
 
 def brought(registry: Registry, model: Model) -> dict[str, Any]:

@@ -72,9 +72,8 @@ class Standing:
         self.detector = detector
         self.data_class = data_class
         self.card: Model = detector.scorecard()
-        self.begun: Model = (
-            self.card
-        )  # what lessons began with: the author's weights, or what people put in force
+        self.begun: Model = self.card
+        """What lessons began with: the author's weights, or what people put in force."""
         self.threshold = detector.threshold
         self.challengers: dict[str, Challenger] = {}
         self.changed = False  # since its state was last written

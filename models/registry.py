@@ -290,9 +290,15 @@ class Registry:
         """
         card = self.card(version)
         latest = self.decided(card.detector)
-        if latest is None or latest.version != version or latest.threshold is None:
-            return card.threshold
-        return latest.threshold
+        return self.threshold_of(latest) if latest and latest.version == version else card.threshold
+
+    def threshold_of(self, decided: Promotion) -> float:
+        """From which score a version alerts by a decision, whatever came later: as that says, else as its card does.
+
+        Raises:
+            ModelError: there is no such version, or it is unsigned or was altered.
+        """
+        return self.card(decided.version).threshold if decided.threshold is None else decided.threshold
 
     def challengers(self, detector: str) -> tuple[str, ...]:
         """The versions that score in shadow."""

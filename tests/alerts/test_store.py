@@ -45,8 +45,7 @@ def url(request: Any, tmp_path: Path, migrated: Path) -> str:
     if request.param == "sqlite":
         shutil.copy(migrated, tmp_path / "alerts.db")
         return f"sqlite:///{tmp_path / 'alerts.db'}"
-    address: str = request.getfixturevalue("postgres")
-    return address
+    return str(request.getfixturevalue("postgres"))
 
 
 @pytest.fixture
