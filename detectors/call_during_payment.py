@@ -6,7 +6,9 @@ victim never had contact with, often abroad, withheld or shown falsely; while it
 to a payee never paid before, with the limit raised and warnings about the payee's name clicked away. The bank sees a
 customer paying by hand from their own device; the operator sees a long call. Only the two together tell. Where the
 operator reports the start of calls, the payment is seen while the victim is still on the line; where it reports them
-whole, when the call is over. The one who pays is the victim.
+whole, when the call is over. People who move house are rung by solicitors too, and pay them large sums; but they were
+told the account before, in a letter, and it does not send strangers' money on: the caller who dictates an account while
+the customer adds it is what tells. The one who pays is the victim.
 """
 
 from collections.abc import Sequence
@@ -20,7 +22,8 @@ from detectors.cross import Between, CrossDetector, Pair, Part
 from features.rows import BY_HAND, PAYERS, Flag, Kind, Role
 from models.scorecard import Signal
 
-_MINUTE_US: Final = 60_000_000
+_SECOND_US: Final = 1_000_000
+_MINUTE_US: Final = 60 * _SECOND_US
 _START: Final = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
 
 
@@ -47,6 +50,12 @@ def _hidden(pair: Pair) -> float:
     return float(any(call.has(flag) for flag in hiding) or call.other == (0, 0))
 
 
+def _added_in_call(pair: Pair) -> float:
+    """Whether a payee was added since the call began; where banks do not tell (NaN) it was not."""
+    since_call = pair.payment.ts - pair.telecoms.began
+    return float(pair.values["payment.since_payee_added"] * _SECOND_US <= since_call)
+
+
 def _live(pair: Pair) -> float:
     return float(pair.telecoms.is_open)
 
@@ -69,7 +78,7 @@ class CallDuringPayment(CrossDetector):
 
     id = "call_during_payment"
     title = "A payment to a new payee during or just after a long call from somebody new"
-    version = 2
+    version = 3
     status = "experimental"
     threat = "fraud"
     typology = "call_during_payment"
@@ -101,6 +110,7 @@ class CallDuringPayment(CrossDetector):
         Between("hidden_caller", "the caller's number is withheld, foreign or shown falsely", _hidden),
         Between("calls", "long calls from new callers within three hours", _calls),
         Between("payments", "payments to new payees within three hours", _payments),
+        Between("added_in_call", "a payee was added since the call began", _added_in_call),
         Between(
             "said_new", "the bank says the payee is new", lambda pair: float(pair.payment.has(Flag.NEW_PAYEE))
         ),
@@ -116,40 +126,49 @@ class CallDuringPayment(CrossDetector):
         Between("known_after", "from the payment to when both halves were known", _known_after, "minutes"),
     )
     gate = (pl.col("between.minutes_after") <= 30.0) & (pl.col("between.call_minutes") >= 2.0)
+    # weights are fitted on made-up worlds with many house moves, close to an expert's
     signals = (
-        Signal("between.call_minutes", 2, 15, 1.0, log=True),
-        Signal("between.minutes_after", 30, 2, 0.7),
-        Signal("between.hidden_caller", 0, 1, 1.3),
-        Signal("between.calls", 1, 3, 0.3),
-        Signal("between.payments", 1, 3, 0.6),
-        Signal("between.said_new", 0, 1, 0.5),
-        Signal("between.name_wrong", 0, 1, 0.5),
-        Signal("between.overridden", 0, 1, 0.8),
-        Signal("telecoms.caller_age", 1, 0, 0.3),
-        Signal("telecoms.other.sim_age", 60, 10, 0.7),  # a caller whose number is a few weeks old
-        Signal("payment.transfer_deviation", 1, 4, 0.8),
-        Signal("payment.payment_deviation", 1.5, 4, 0.7),
-        Signal("payment.payment_amount", 20_000, 300_000, 0.9, log=True),
-        Signal("payment.payee_age", 1, 0, 0.4),
-        Signal("payment.other.account_age", 365, 30, 0.7),
-        Signal("payment.other.first_payments_7d", 1, 5, 0.5, log=True),
+        Signal("between.added_in_call", 0, 1, 2.0),  # the caller says where to pay
+        Signal("between.call_minutes", 3, 30, 1.3, log=True),
+        Signal("between.minutes_after", 30, 2, 0.8),
+        Signal("between.hidden_caller", 0, 1, 1.4),
+        Signal("between.calls", 1, 3, 0.2),
+        Signal("between.payments", 1, 3, 1.3),
+        Signal("between.said_new", 0, 1, 0.2),
+        Signal("between.name_wrong", 0, 1, 0.2),
+        Signal("between.overridden", 0, 1, 1.1),
+        Signal("telecoms.caller_age", 1, 0, 0.4),
+        Signal("telecoms.other.sim_age", 60, 10, 0.9),  # a caller whose number is a few weeks old
+        Signal("payment.payment_deviation", 1, 3, 0.9),
+        Signal("payment.payment_amount", 10_000, 100_000, 1.1, log=True),  # a house costs more than a scam
+        Signal("payment.payee_age", 1, 0, 0.2),
+        Signal("payment.other.account_age", 365, 30, 0.9),
+        Signal("payment.other.first_payments_7d", 1, 5, 0.7, log=True),
+        Signal("payment.other.onward_count_7d", 0, 2, 1.2, log=True),  # strangers' money does not stay there
+        Signal("payment.other.passed_on_count_7d", 0, 3, 1.0, log=True),
+        Signal("payment.other.misnamed_7d", 1, 3, 0.3, log=True),
         Signal("payment.since_limit_changed", 86_400, 3_600, 0.8),
-        Signal("payment.since_reset", 86_400, 3_600, 0.4),
+        Signal("payment.since_reset", 86_400, 3_600, 0.3),
     )
-    intercept = -5.0
+    intercept = -7.2
     threshold = 0.5
     bands = (0.6, 0.8, 0.93)
     budget = 1.5
     harm: ClassVar[dict[str, int]] = {"financial": 4, "psychological": 3}
-    facts = ("between.seen_live", "between.known_after", "payment.balance_left")
+    facts = (
+        "between.seen_live",
+        "between.known_after",
+        "payment.balance_left",
+        "payment.since_payee_added",
+    )
     place = "payment.home_force"
     quiet_hours = 48
     misses = (
-        "Calls over the internet (WhatsApp and the like), victims whose bank does not know their number, and payments "
-        "later than half an hour after the call."
+        "Calls over the internet (WhatsApp and the like), victims whose bank does not know their number, payments later "
+        "than half an hour after the call, and a single payment to an old account that was added before the call."
     )
     innocent = (
-        "Someone moving house or buying a car who pays a solicitor or seller while they are on the telephone.",
+        "Someone moving house or buying a car who adds and pays a solicitor or seller while they are on the telephone.",
         "A tradesman or a school who rings for the first time and is paid at the end of the call.",
         "A relative who rings from abroad from a new number and is sent money.",
     )
@@ -177,6 +196,10 @@ class CallDuringPayment(CrossDetector):
                 "the payee's bank tells of the payment first, the payer's that payee and name were new and wrong",
                 _safe_account("00-00-61 00000005", "+447700900615", live=False, banks=2),
                 alerts_about=("account:00-00-61 00000005",),
+            ),
+            Story(
+                "a deposit for a house after a talk with the solicitor, whose account was added before",
+                _deposit(),
             ),
             Story("a plumber rings back and is paid his usual sum", _plumber()),
             Story("a long call from somebody new, and rent to the landlord of always", _rent()),
@@ -212,8 +235,14 @@ def _usual(payer: str, phone: str) -> list[tuple[str, dict[str, Any]]]:
     ]
 
 
+def _added(account: str, at: datetime) -> tuple[str, dict[str, Any]]:
+    """A payee is added; its bank says so."""
+    record = {"event_id": "a1", "ts": at.isoformat(), "source": "bank", "kind": "payee_added"}
+    return "accounts", record | {"account": account}
+
+
 def _safe_account(victim: str, phone: str, *, live: bool, banks: int = 1) -> list[tuple[str, dict[str, Any]]]:
-    events, caller = _usual(victim, phone), "+33199000611"
+    events, caller = [*_usual(victim, phone), _added(victim, _START + timedelta(minutes=15))], "+33199000611"
     told = {"ingress": "international"}
     if live:
         start = _call(1, _START, phone, caller, 0, phase="start", call_id="c1", **told)
@@ -257,6 +286,19 @@ def _plumber() -> list[tuple[str, dict[str, Any]]]:
         *_usual(customer, phone),
         _call(1, _START, phone, "+447700900699", 260),
         _paid(1, _START + timedelta(minutes=9), customer, "00-00-61 00000088", 60.0, phone, **more),
+    ]
+    return sorted(events, key=lambda e: e[1]["ts"])
+
+
+def _deposit() -> list[tuple[str, dict[str, Any]]]:
+    """The account was in a letter and is added the day before; its name in the letter is the firm's, not the account's."""
+    buyer, phone = "00-00-61 00000006", "+447700900616"
+    more = {"new_payee": True, "cop": "no_match", "cop_overridden": False, "payee_opened": "2019-06-01"}
+    events = [
+        *_usual(buyer, phone),
+        _added(buyer, _START - timedelta(hours=20)),
+        _call(1, _START, phone, "+447700900698", 1_800),
+        _paid(1, _START + timedelta(minutes=25), buyer, "00-00-61 00000087", 24_500.0, phone, **more),
     ]
     return sorted(events, key=lambda e: e[1]["ts"])
 
