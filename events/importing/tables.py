@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from itertools import count
 from pathlib import Path
 from typing import IO, Any, Final, cast
 
@@ -321,13 +322,8 @@ def _read_csv(path: Path, wanted: ImportMap) -> Iterator[Batch]:
     bad = _BadRows()
     with counted:
         try:
-            head = _head(path, stream, reader)
+            head = _told_apart(_head(path, stream, reader))
             names = _columns(path, wanted, head)
-            if len(set(head)) != len(head):
-                twice = sorted({name for name in head if head.count(name) > 1})
-                raise SourceError(
-                    f"{path.name} has more than one column {', '.join(map(repr, twice))}; rename one"
-                )
             text = cast(IO[bytes], io.BufferedReader(_Guarded(stream, reader, len(head)), 1 << 18))
             yield from _csv_batches(path, wanted, text, head, names, bad, counted)
         except BROKEN as fault:
@@ -364,6 +360,15 @@ def _head(path: Path, text: IO[bytes], reader: Reader) -> list[str]:
     if not written or "\x00" in written:
         raise SourceError(f"{path.name} does not begin with a line of column names; is it a CSV file?")
     return _split(written, reader)
+
+
+def _told_apart(names: list[str]) -> list[str]:
+    """Columns of one name as `Name`, `Name.1`, `Name.2`: what spreadsheets and data frames make of them too."""
+    apart: list[str] = []
+    for name in names:
+        numbered = (f"{name}.{number}" for number in count(1))
+        apart.append(name if name not in apart else next(n for n in numbered if n not in (*apart, *names)))
+    return apart
 
 
 def _split(line: str, reader: Reader) -> list[str]:

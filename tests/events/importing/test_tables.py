@@ -142,6 +142,16 @@ def test_delimiter_quote_header_and_leading_lines_are_the_maps_to_say(
     assert [each["payer_account"] for each in done.payments] == ['"a', 'b"']
 
 
+def test_columns_of_one_name_are_told_apart_by_number(bench: Bench, payments_map: Make) -> None:
+    made = payments_map(
+        amount_minor=AMOUNT,
+        payer_account='{ column = "who" }',
+        payee_account='{ template = "{who.1}/{who.3}" }',
+    )
+    done = bench(made, "amount,who,who,who.2,who\n1,a,b,c,d\n")
+    assert [(each["payer_account"], each["payee_account"]) for each in done.payments] == [("a", "b/d")]
+
+
 @pytest.mark.parametrize("name", ["in.csv", "in.parquet", "in.ndjson", "in.csv.gz"])
 def test_an_empty_file_is_said_to_be_empty(bench: Bench, payments_map: Make, name: str) -> None:
     form = {"in.csv.gz": "csv"}.get(name, name.removeprefix("in."))
