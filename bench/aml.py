@@ -46,7 +46,8 @@ Bools = npt.NDArray[np.bool_]
 SIZES: Final = ((100, 8), (200, 8), (200, 12), (400, 12), (300, 20))
 """Trees and leaves of each that are tried on the second part."""
 _RESAMPLED: Final = 500
-_AMOUNTS: Final = ("amount_minor", "value", "base_amt", "tran_amt")
+_SAME: Final = 10_000
+_BALANCES: Final = ("payer_balance_minor", "payee_balance_minor")
 
 _OWN: Final = tuple(f.name for f in CATALOGUE.of(Entity.ACCOUNT))
 _OTHERS: Final = tuple(f"other.{f.name}" for f in CATALOGUE.of(Entity.ACCOUNT, second_pass=False))
@@ -132,7 +133,7 @@ def speed(rows: Rows) -> float:
 
 def measured(values: Floats, labels: Bools) -> dict[str, Any]:
     """Average precision of the third part, of the model chosen on the second; with an interval."""
-    first, second = int(0.6 * len(labels)), int(0.8 * len(labels))
+    first, second = _cuts(labels)
     told = [
         c
         for c in range(values.shape[1])
@@ -164,6 +165,11 @@ def measured(values: Floats, labels: Bools) -> dict[str, Any]:
     }
 
 
+def _cuts(labels: Bools) -> tuple[int, int]:
+    """Where the second and the third part begin."""
+    return int(0.6 * len(labels)), int(0.8 * len(labels))
+
+
 def _scores(model: Any, values: Floats) -> Floats:
     scores: Floats = model.predict_proba(values)[:, 1]
     return scores
@@ -187,33 +193,52 @@ def _interval(labels: Bools, scores: Floats) -> tuple[float, float]:
     return round(float(low), 3), round(float(high), 3)
 
 
-def _imported(name: str, source: Path, folder: Path, *, amounts: bool) -> dict[str, Path]:
-    if not amounts:  # where amounts give the laundering away, all are the same
-        frame = pl.read_parquet(source)
-        same = [pl.lit(100.0).alias(column) for column in _AMOUNTS if column in frame.columns]
-        source = folder / "same.parquet"
-        frame.with_columns(same).write_parquet(source)
+def imported(name: str, source: Path, folder: Path, *, amounts: bool) -> tuple[Path, frozenset[str]]:
+    """A file's payments as records of the contract, and the ids of those that are labelled as laundering.
+
+    Raises:
+        SystemExit: the map yields no payments, or no label about one of them.
+    """
     out = folder / "events"
     out.mkdir()
     paths = {each.name: each.path for each in shipped_maps()}
-    return import_file(paths.get(name, Path(name)), source, out, out_format="parquet").outputs
+    outputs = import_file(paths.get(name, Path(name)), source, out, out_format="parquet").outputs
+    if missing := {"payments", "labels"} - outputs.keys():
+        raise SystemExit(f"the map {name} yields no {' and no '.join(sorted(missing))}; both are needed here")
+    told = pl.read_parquet(outputs["labels"]).filter(pl.col("label") == "confirmed")["about"]
+    guilty = frozenset(told.filter(told.str.starts_with("event:")).str.strip_prefix("event:").to_list())
+    if not guilty:
+        raise SystemExit(
+            f"the map {name} yields no label 'confirmed' about 'event:…' with a payment's event_id; "
+            "laundering is told payment by payment here"
+        )
+    if amounts:
+        return outputs["payments"], guilty
+    same = folder / "same.parquet"  # where amounts give the laundering away, all are the same
+    pl.scan_parquet(outputs["payments"]).with_columns(amount_minor=pl.lit(_SAME, pl.Int64)).drop(
+        _BALANCES, strict=False
+    ).sink_parquet(same)
+    return same, guilty
 
 
 def run(name: str, source: Path, *, amounts: bool = True) -> dict[str, Any]:
     """Everything measured of one data set."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        outputs = _imported(name, source, folder, amounts=amounts)
-        labelled = pl.read_parquet(outputs["labels"]).filter(pl.col("label") == "confirmed")
-        guilty = set(labelled["about"].str.strip_prefix("event:").to_list())
-        values, ids, columns, rows = known({"payments": str(outputs["payments"])}, folder)
+        payments, guilty = imported(name, source, folder, amounts=amounts)
+        values, ids, columns, rows = known({"payments": str(payments)}, folder)
     labels = np.array([event in guilty for event in ids])
+    if not all(part.any() for part in np.split(labels, _cuts(labels))):
+        raise SystemExit(
+            "one of the three parts of the time has no laundering in it: nothing can be told of it"
+        )
     graph = [i for i, column in enumerate(columns) if column.startswith("graph.")]
     accounts = [i for i, column in enumerate(columns) if not column.startswith("graph.")]
     return {
         "data": name,
         "transfers": len(labels),
         "laundering": int(labels.sum()),
+        "laundering_not_among_transfers": len(guilty) - int(labels.sum()),
         "amounts": amounts,
         "sets": {
             "graph": measured(values[:, graph], labels),
