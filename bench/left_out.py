@@ -9,19 +9,20 @@ an agreement on data: the share of crimes found and the false alarms of every re
 """
 
 import argparse
-import json
 import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+import msgspec
 import polars as pl
 
 from events.codes import STREAMS
+from models.evaluating.result import OfTypology, Result
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,29 @@ class LeftOut:
     streams: tuple[str, ...] = ()
     rows: Mapping[str, pl.Expr] = field(default_factory=dict)
 
+
+class Told(msgspec.Struct, frozen=True):
+    """What the alerts of one retelling found: crimes there and found by kind, and false alarms by detector."""
+
+    says: str
+    there: dict[str, int]
+    found: dict[str, int]
+    alerts: int
+    false: dict[str, int]
+
+
+_TELECOMS: Final = "telecoms fraud"
+COLUMNS: Final[Mapping[str, str]] = {
+    "line": "lines",
+    "runner": "runners",
+    "cuckoo": "cuckooed homes",
+    "mule_network": "mule networks",
+    "app_case": "payment scams",
+    "takeover": "takeovers",
+    "card_testing": "card testing",
+    "card_not_present": "cards online",
+}
+"""The column of a kind or typology of crime; all others are telecoms fraud."""
 
 RETELLINGS: Final[Mapping[str, LeftOut]] = {
     "nothing": LeftOut("nothing"),
@@ -104,44 +128,44 @@ def retold(world: Path, without: LeftOut, folder: Path) -> dict[str, Path]:
     return told
 
 
-def found(world: Path, without: LeftOut) -> dict[str, Any]:
-    """Crimes there and found by kind, and the false alarms, of one retelling."""
+def found(world: Path, without: LeftOut) -> Told:
+    """What one retelling's alerts found."""
     with tempfile.TemporaryDirectory(prefix="linewatch-left-out-") as temporary:
         run = Path(temporary) / "run"
         streams = retold(world, without, Path(temporary))
         given = [text for stream, path in streams.items() for text in (f"--{stream}", str(path))]
         _asked("replay", *given, "--data", str(run))
-        told = _asked("evaluate", "--truth", str(world / "truth"), "--data", str(run))
+        answer = _asked("evaluate", "--truth", str(world / "truth"), "--data", str(run))
+    result = msgspec.json.decode(answer, type=Result)
     there: Counter[str] = Counter()
     caught: Counter[str] = Counter()
-    for each in told["typologies"]:
-        there[each["kind"]] += each["crimes"]
-        caught[each["kind"]] += each["found"]
-    false = {each["name"]: each["false"] for each in told["detectors"] if each["false"]}
-    kinds = {kind: {"there": there[kind], "found": caught[kind]} for kind in sorted(there) if there[kind]}
-    return {"says": without.says, "kinds": kinds, "alerts": told["totals"]["alerts"], "false": false}
+    for each in result.typologies:
+        if each.level == "typology":
+            there[_column(each)] += each.crimes
+            caught[_column(each)] += each.found
+    false = {each.id: each.false for each in result.detectors if each.false}
+    return Told(without.says, dict(there), dict(caught), result.totals.alerts, false)
 
 
-def _asked(*arguments: str) -> dict[str, Any]:
+def _column(typology: OfTypology) -> str:
+    return COLUMNS.get(typology.name) or COLUMNS.get(typology.kind) or _TELECOMS
+
+
+def _asked(*arguments: str) -> bytes:
     """What a command of Linewatch's answers."""
-    done = subprocess.run(
-        [sys.executable, "-m", "console.cli", *arguments, "--json"], check=True, stdout=subprocess.PIPE
-    )
-    answer: dict[str, Any] = json.loads(done.stdout)
-    return answer
+    command = [sys.executable, "-m", "console.cli", *arguments, "--json"]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout
 
 
-def table(retellings: Mapping[str, dict[str, Any]]) -> str:
-    """All retellings as one table in Markdown."""
-    kinds = sorted({kind for one in retellings.values() for kind in one["kinds"]})
-    rows = [
-        ["left out", *(kind.replace("_", " ") for kind in kinds), "false alarms"],
-        ["---", *("---:" for _ in kinds), "---:"],
-    ]
-    for one in retellings.values():
-        told = [one["kinds"].get(kind, {"there": 0, "found": 0}) for kind in kinds]
-        shares = [f"{each['found']} of {each['there']}" for each in told]
-        rows.append([one["says"], *shares, str(sum(one["false"].values()))])
+def table(retellings: Iterable[Told]) -> str:
+    """All retellings as one table in Markdown: found of those there, and false alarms."""
+    retellings = list(retellings)
+    columns = [c for c in (*COLUMNS.values(), _TELECOMS) if any(c in told.there for told in retellings)]
+    columns = list(dict.fromkeys(columns))
+    rows = [["left out", *columns, "false alarms"], ["---", *("---:" for _ in columns), "---:"]]
+    for told in retellings:
+        shares = [f"{told.found.get(c, 0)} of {told.there.get(c, 0)}" for c in columns]
+        rows.append([told.says, *shares, str(sum(told.false.values()))])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
@@ -154,13 +178,13 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--only", action="append", choices=RETELLINGS, help="only this (may be said again)")
     parser.add_argument("--out", type=Path, help="also write everything as JSON here, after each retelling")
     given = parser.parse_args(arguments)
-    done = {}
+    done: dict[str, Told] = {}
     for name in given.only or RETELLINGS:
         print(f"without {RETELLINGS[name].says} ...", file=sys.stderr, flush=True)
         done[name] = found(given.world, RETELLINGS[name])
         if given.out:
-            given.out.write_text(json.dumps(done, indent=2))
-    print(table(done))
+            given.out.write_bytes(msgspec.json.format(msgspec.json.encode(done), indent=2))
+    print(table(done.values()))
 
 
 if __name__ == "__main__":
