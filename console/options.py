@@ -65,6 +65,17 @@ Learn: TypeAlias = Annotated[
         show_default=False,
     ),
 ]
+AsOf: TypeAlias = Annotated[
+    str | None, typer.Option(metavar="DATE", help="Labels known by then count. \\[default: all]")
+]
+Horizon: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        metavar="DAYS",
+        help="After how many days without a report a row counts as innocent. \\[default: the typology's own]",
+    ),
+]
 
 
 def _input(words: str) -> object:

@@ -11,6 +11,7 @@ from console.errors import ConsoleError
 from console.options import (
     PLACES_PANEL,
     Accounts,
+    AsOf,
     Data,
     Json,
     Labels,
@@ -70,9 +71,7 @@ def backtest(
         str | None,
         typer.Option(metavar="DATE", help="Count alerts until then. \\[default: where the records end]"),
     ] = None,
-    as_of: Annotated[
-        str | None, typer.Option(metavar="DATE", help="Labels known by then count. \\[default: all]")
-    ] = None,
+    as_of: AsOf = None,
     horizon: Annotated[
         int | None,
         typer.Option(

@@ -5,7 +5,19 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from console.options import Accounts, Data, Json, Labels, Links, Payments, Telecoms, Watch, by_stream
+from console.options import (
+    Accounts,
+    AsOf,
+    Data,
+    Horizon,
+    Json,
+    Labels,
+    Links,
+    Payments,
+    Telecoms,
+    Watch,
+    by_stream,
+)
 from console.output import say_json, say_table, screen
 from console.store import use_data
 from console.teaching import Example
@@ -32,17 +44,8 @@ def fairness(
     detector: Annotated[str, typer.Argument(metavar="DETECTOR", help="Which detector.")],
     from_: Annotated[str | None, typer.Option("--from", metavar="DATE", help="From when.")] = None,
     to: Annotated[str | None, typer.Option(metavar="DATE", help="Up to when.")] = None,
-    as_of: Annotated[
-        str | None, typer.Option(metavar="DATE", help="Labels known by then count. \\[default: all]")
-    ] = None,
-    horizon: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            metavar="DAYS",
-            help="After how many days without a report a row counts as innocent. \\[default: the typology's own]",
-        ),
-    ] = None,
+    as_of: AsOf = None,
+    horizon: Horizon = None,
     metrics: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write measures for Prometheus here.")
     ] = None,

@@ -6,7 +6,20 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 import typer
 
 from console.errors import ConsoleError
-from console.options import Accounts, By, Data, Json, Labels, Links, Payments, Telecoms, Watch, by_stream
+from console.options import (
+    Accounts,
+    AsOf,
+    By,
+    Data,
+    Horizon,
+    Json,
+    Labels,
+    Links,
+    Payments,
+    Telecoms,
+    Watch,
+    by_stream,
+)
 from console.output import aside, hint, say_json, say_table, screen
 from console.people import named
 from console.store import use_data
@@ -80,17 +93,8 @@ def models(
         str | None, typer.Option("--from", metavar="DATE", help="Retrain, compare: from when.")
     ] = None,
     to: Annotated[str | None, typer.Option(metavar="DATE", help="Retrain, compare: up to when.")] = None,
-    as_of: Annotated[
-        str | None, typer.Option(metavar="DATE", help="Labels known by then count. \\[default: all]")
-    ] = None,
-    horizon: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            metavar="DAYS",
-            help="After how many days without a report a row counts as innocent. \\[default: the typology's own]",
-        ),
-    ] = None,
+    as_of: AsOf = None,
+    horizon: Horizon = None,
     with_: Annotated[
         str | None,
         typer.Option("--with", metavar="VERSION", help="Compare with this. \\[default: the champion]"),
