@@ -8,7 +8,7 @@ from typing import Any
 
 from detectors.discovery import all_detectors
 from flows.dataflow import plan_of
-from flows.settings import Settings
+from flows.settings import Settings, shards_for
 
 
 def cores() -> list[int]:
@@ -76,6 +76,6 @@ def path_holds() -> dict[str, Any]:
         "features": features,
         "joined_columns": {e.name.lower(): len(p.columns) for e, p in plan.subjects.items()},
         "detectors": {d.id: {"stream": d.stream, "signals": len(d.signals)} for d in detectors},
-        "shards": settings.shards,
+        "shards": shards_for(1),
         "tick_rows": settings.tick_rows,
     }

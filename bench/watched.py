@@ -25,7 +25,7 @@ from flows.dataflow import build, plan_of
 from flows.keeping import Keeper
 from flows.national_hop import TickDone
 from flows.running import make_door
-from flows.settings import Settings
+from flows.settings import Settings, shards_for
 from flows.sinks import AlertsPart, AlertsSink, LettersSink
 from flows.source import Cut, SequencerPart, SequencerSource
 from flows.split import Split, Splitter
@@ -67,7 +67,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
     inputs: dict[str, str]
     folder: str
-    shards: int = 16
+    shards: int = 0
+    """0: as many as the flow itself takes for its processes."""
     tick_rows: int = Settings.model_fields["tick_rows"].default
     detectors: tuple[str, ...] | None = None
     """Ids; all when not said."""
@@ -193,7 +194,6 @@ def settings_of(options: Options) -> Settings:
     return Settings(
         data=Path(options.folder),
         token_key=TOKEN_KEY,  # type: ignore[arg-type]
-        shards=options.shards,
         tick_rows=options.tick_rows,
         bases=None,
         sources={},
@@ -228,10 +228,11 @@ def run(
 ) -> float:
     """Run the flow to its end, or this process's part of it; gives the seconds it took."""
     settings, folder = settings_of(options), Path(options.folder)
+    shards = options.shards or shards_for(len(cluster.addresses) or 1)
     reach = plan_of(detectors).reach
 
     def splitter() -> Splitter:
-        made = _Splitter(settings.shards, reach)
+        made = _Splitter(shards, reach)
         made.seen = seen
         return made
 
@@ -253,7 +254,7 @@ def run(
             lambda tally: None,
         ),
         LettersSink(folder / "rejected.ndjson", folder / "letters.json", None),
-        shards=settings.shards,
+        shards=shards,
         state=folder / "state" if options.keeps else None,
         ends=folder / "ends",
         fsync=settings.fsync and options.keeps,

@@ -56,6 +56,7 @@ class EntityState:
         self.scratch = np.empty((5, most), dtype=np.int64)
         self.head = program.head + extra
         self.blocks = np.array([*program.blocks, *blocks], dtype=np.int64)
+        self.own_blocks = self.blocks[: len(program.blocks)]
         self.first_place = 2 * self.head  # of the blocks in a row, which are half as wide as its columns
         self.width = self.head + -(-len(self.blocks) // 2)
         self.full = _FULL * (0.75 + 0.5 * spread)
@@ -113,7 +114,7 @@ class EntityState:
                 self.amounts,
                 self.used,
                 self.first_place,
-                self.blocks,
+                self.own_blocks,
                 p.groups,
                 p.group_fields,
                 p.group_parts,

@@ -12,7 +12,11 @@ _COLLECT_AFTER: Final = (50_000, 10, 10)
 """New objects after which Python looks for rings of them: a tick makes thousands of notes and no rings."""
 _TRIM_THRESHOLD: Final = -1
 _MMAP_THRESHOLD: Final = -3
+_ARENA_MAX: Final = -8
 """Names of settings in glibc's `malloc.h`."""
+_ARENAS: Final = 1
+"""A thread's own arena is made of pieces of 64 MB that go back whole whenever one is empty; the first of all keeps what
+it has. The flow's threads take turns anyway."""
 _KEEP_BYTES: Final = 1 << 30
 _OWN_PAGES_FROM: Final = 32 << 20
 """What is larger (the tables of a large shard) goes back to the system when it is dropped; glibc's own upper bound."""
@@ -27,3 +31,4 @@ def settle() -> None:
     if mallopt is not None:
         mallopt(_MMAP_THRESHOLD, _OWN_PAGES_FROM)
         mallopt(_TRIM_THRESHOLD, _KEEP_BYTES)
+        mallopt(_ARENA_MAX, _ARENAS)

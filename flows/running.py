@@ -38,7 +38,7 @@ from flows.errors import FlowError
 from flows.guarding import guard
 from flows.keeping import Keeper, is_passing
 from flows.learner import LearnerSink, word_of_lesson
-from flows.settings import Settings, key_ring, sources_beside
+from flows.settings import Settings, key_ring, shards_for, sources_beside
 from flows.shelf import Shelf
 from flows.sinks import AlertsSink, LettersSink, ShadowSink, Tally
 from flows.source import LedgerTicks, SequencerSource, Watch
@@ -65,6 +65,9 @@ _LOCK: Final = ".lock"
 _DROPPED: Final = "dropped."
 _FIRST: Final = "one-"
 _LAID_OUT: Final = "processes"
+_SHARDS: Final = "shards"
+_SHARDS_BEFORE: Final = 16
+"""Of recovery folders that do not say: once it did not depend on the processes."""
 
 
 class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -176,7 +179,12 @@ def replay_ledger(
         teller = None if on_progress is None else _Teller(on_progress, started)
         source = SequencerSource(
             lambda _: LedgerTicks(Ledger(ledger, fsync="never")),
-            lambda: _splitter(settings, ledger.parent, learns=_learns(options, settings)),
+            lambda: _splitter(
+                settings,
+                _shards(options, settings, folders),
+                ledger.parent,
+                learns=_learns(options, settings),
+            ),
             keeps=False,
             told=lambda tick: word_of_lesson(folders.words, tick),
         )
@@ -250,7 +258,9 @@ def _prepared(options: RunOptions, settings: Settings) -> _Folders:
     if folders.engine is not None and not list(folders.engine.glob("*.sqlite3")):
         folders.engine.mkdir(parents=True, exist_ok=True)
         (folders.run / _LAID_OUT).write_text(str(options.processes or 1))
+        (folders.run / _SHARDS).write_text(str(settings.shards or shards_for(options.processes or 1)))
         init_db_dir(folders.engine, 1)  # type: ignore[no-untyped-call]
+    _shards(options, settings, folders)  # a folder of another number is told of before anything begins
     return folders
 
 
@@ -260,6 +270,24 @@ def _laid_out(options: RunOptions, folders: _Folders) -> int:
         return options.processes or 1
     told = folders.run / _LAID_OUT
     return int(told.read_text()) if told.exists() else 1
+
+
+def _shards(options: RunOptions, settings: Settings, folders: _Folders) -> int:
+    """Parts the state is split into: in a recovery folder those it began with, for good.
+
+    Raises:
+        FlowError: the setting says another number than the folder.
+    """
+    if folders.engine is None:
+        return settings.shards or shards_for(options.processes or 1)
+    told = folders.run / _SHARDS
+    kept = int(told.read_text()) if told.exists() else settings.shards or _SHARDS_BEFORE
+    if settings.shards not in (None, kept):
+        raise FlowError(
+            f"the recovery folder was made with {kept} shards and the setting now says {settings.shards}: "
+            "set it back, or leave it out, or start with a new folder"
+        )
+    return kept
 
 
 # ------------------------------------------------------------------------------------------------------ one process
@@ -283,6 +311,7 @@ def _work(
         lambda snapshot: _sequencer(options, settings, folders, ledger_folder, snapshot, door),
         lambda: _splitter(
             settings,
+            _shards(options, settings, folders),
             options.data,
             learns=_learns(options, settings),
             keeper=Keeper(folders.state, TELLING, fsync=settings.fsync and options.follow),
@@ -303,10 +332,12 @@ def ticks_of(options: RunOptions) -> Iterator[Tick]:
     yield from sequencer.ticks()
 
 
-def _splitter(settings: Settings, data: Path, *, learns: bool, keeper: Keeper | None = None) -> Splitter:
+def _splitter(
+    settings: Settings, shards: int, data: Path, *, learns: bool, keeper: Keeper | None = None
+) -> Splitter:
     hours = settings.learn_hours if learns else 0
     reach, shelf = plan_of(all_detectors()).reach, Shelf(data, settings.model_key)
-    return Splitter(settings.shards, reach, hours * _HOUR_US, shelf, keeper or Keeper(None, TELLING))
+    return Splitter(shards, reach, hours * _HOUR_US, shelf, keeper or Keeper(None, TELLING))
 
 
 def _learns(options: RunOptions, settings: Settings) -> bool:
@@ -345,7 +376,7 @@ def _flow_of(
             folders.run / "letters.json",
             None if tell is None else tell.letters,
         ),
-        shards=settings.shards,
+        shards=_shards(options, settings, folders),
         state=folders.state,
         ends=folders.run / "ends",
         digests=options.digests,

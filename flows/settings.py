@@ -24,6 +24,18 @@ SOURCES_FILE: Final = "sources.toml"
 DEFAULT_DATA: Final = Path("linewatch-data")
 
 
+_SHARDS_ALONE: Final = 4
+_SHARDS_SHARED: Final = 16
+
+
+def shards_for(processes: int) -> int:
+    """Parts the state of a flow of so many processes is split into, where the setting does not say.
+
+    Each part is taken in calls of its own, so one process does better with few; several share out many evenly.
+    """
+    return _SHARDS_ALONE if processes == 1 else _SHARDS_SHARED
+
+
 class SourceSetting(BaseModel, frozen=True):
     """What is known of one supplier's feed."""
 
@@ -72,9 +84,9 @@ class Settings(BaseSettings):
         default_factory=dict,
         description="Suppliers' feeds by name: which legs they report (`own`, `both`), and their basis.",
     )
-    shards: int = Field(
-        default=16,
-        description="Parts the state is split into: a power of two, fixed for a recovery folder's life.",
+    shards: int | None = Field(
+        default=None,
+        description="Parts the state is split into: a power of two, fixed for a recovery folder's life. By the number of processes when not said.",
     )
     tick_rows: int = Field(default=32_768, ge=1, le=1_000_000, description="Most rows in a tick.")
     epoch_seconds: float = Field(
@@ -109,8 +121,8 @@ class Settings(BaseSettings):
 
     @field_validator("shards")
     @classmethod
-    def _power_of_two(cls, shards: int) -> int:
-        if shards < 1 or shards > 256 or shards & (shards - 1):
+    def _power_of_two(cls, shards: int | None) -> int | None:
+        if shards is not None and (shards < 1 or shards > 256 or shards & (shards - 1)):
             raise ValueError("choose a power of two from 1 to 256")
         return shards
 

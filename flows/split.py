@@ -5,6 +5,7 @@ which tick that shard had before. Both travel with the rows: a hop works on a ti
 and in the order of ticks, so nothing depends on interleaving or on the number of workers.
 """
 
+import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,11 +18,12 @@ import polars as pl
 
 from events.ledger import Tick
 from features.plan import Reach
-from features.rows import Entity, Role, Rows, chosen
+from features.rows import Entity, Rows
 from flows.controls import obeyed
 from flows.errors import FlowError
 from flows.found_out import found_out
 from flows.keeping import Keeper
+from flows.ordering import add_coming, in_order
 from flows.roles import role_rows
 from flows.shelf import Shelf
 from flows.telling import Telling, asking, with_told
@@ -155,12 +157,12 @@ class Splitter:
         shares: dict[int, dict[Entity, Rows]] = {}
         counts = np.zeros(self.shards, dtype=np.int64)
         for entity, unordered in rows.items():
-            ordered, starts = self._ordered(unordered, tick.first_seq)
-            for shard in range(self.shards):
-                lo, hi = starts[shard], starts[shard + 1]
+            ordered, starts = in_order(unordered, tick.first_seq, self.shards)
+            for shard, (lo, hi) in enumerate(itertools.pairwise(starts.tolist())):
                 if hi > lo:
                     shares.setdefault(shard, {})[entity] = ordered[lo:hi]
-            counts += self._coming(entity, ordered)
+            scored, told = entity in self.reach.scored, entity in self.reach.told
+            add_coming(ordered, self.shards, scored, told, counts)
         rules = (*self._activated(tick, taught), *_rules(tick, self.shelf))
         involved = range(self.shards) if rules else [int(s) for s in np.flatnonzero(counts)]
         second = {
@@ -182,26 +184,6 @@ class Splitter:
             subject,
             ids,
         )
-
-    def _ordered(self, rows: Rows, first_seq: int) -> tuple[Rows, npt.NDArray[np.int64]]:
-        shard = (rows["own_lo"] & np.uint64(self.shards - 1)).astype(np.int64)
-        place = (rows["seq"] - first_seq) * 4 + rows["side"] * 2 + rows["shadow"]
-        order = np.argsort(shard * (1 << 40) + place, kind="stable")
-        starts = np.zeros(self.shards + 1, dtype=np.int64)
-        np.cumsum(np.bincount(shard, minlength=self.shards), out=starts[1:])
-        return chosen(rows, order), starts
-
-    def _coming(self, entity: Entity, rows: Rows) -> npt.NDArray[np.int64]:
-        """How many halves of these rows each shard of the second pass will get."""
-        mask = np.uint64(self.shards - 1)
-        counts = np.zeros(self.shards, dtype=np.int64)
-        if entity in self.reach.scored:
-            own = (rows["role"] != Role.PEEK) & (rows["role"] != Role.LABELLED)
-            counts += np.bincount((rows["own_lo"][own] & mask).astype(np.int64), minlength=self.shards)
-        if entity not in self.reach.told:
-            return counts
-        sends = rows["sends"] == 1
-        return counts + np.bincount((rows["other_lo"][sends] & mask).astype(np.int64), minlength=self.shards)
 
     def _had(self, last: list[int], shard: int, tick: int) -> int:
         before, last[shard] = last[shard], tick
@@ -285,7 +267,7 @@ class Splitter:
         if len(self.memory.second) != self.shards:
             raise FlowError(
                 f"the recovery folder was made with {len(self.memory.second)} shards and the setting now says "
-                f"{self.shards}: set it back, or start with a new folder"
+                f"{self.shards}: set it back, or leave it out, or start with a new folder"
             )
         self.telling.restore(self.memory.told)
         self.memory.told = {}

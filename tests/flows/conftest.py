@@ -285,12 +285,12 @@ class Live:
         self.process: subprocess.Popen[bytes] | None = None
         self.data.mkdir(parents=True, exist_ok=True)
 
-    def replay_ledger(self, options: RunOptions) -> Summary:
+    def replay_ledger(self, options: RunOptions, **settings: str) -> Summary:
         """Its ledger through the flow again, in a process that knows the same detectors."""
         done = subprocess.run(
             [sys.executable, "-c", AGAIN, str(self.data / "ledger")],
             input=msgspec.json.encode(options, enc_hook=str),
-            env=_environment(options.data),
+            env=_environment(options.data) | settings,
             capture_output=True,
             check=True,
             timeout=PATIENCE_S,

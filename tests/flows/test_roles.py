@@ -26,6 +26,7 @@ from features.plan import Reach
 from features.rows import SUBJECTS, Entity, Flag, Role, joined
 from features.twin import history
 from flows.dataflow import plan_of
+from flows.errors import FlowError
 from flows.first_pass import FirstPass
 from flows.roles import role_rows
 from flows.running import RunOptions, Summary, replay
@@ -564,6 +565,15 @@ def test_the_number_of_shards_changes_no_alert(world: Any, tmp_path: Path) -> No
     many, _ = _replayed(tmp_path / "many", world, SHARDS="64")
     assert summary.raised >= 2
     assert many == one
+
+
+def test_a_recovery_folder_keeps_the_number_of_shards_it_began_with(world: Any, tmp_path: Path) -> None:
+    few = {"links": world["links"]}
+    _replayed(tmp_path, few, SHARDS="2")
+    _replayed(tmp_path, few)
+    assert (tmp_path / "recovery" / "run" / "shards").read_text() == "2"
+    with pytest.raises(FlowError, match="made with 2 shards and the setting now says 8"):
+        _replayed(tmp_path, few, SHARDS="8")
 
 
 def _story() -> tuple[list[str], list[str]]:

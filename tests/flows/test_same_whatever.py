@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 
 from alerts.store import AlertStore
+from flows.settings import shards_for
+
+_SHARDS = str(shards_for(1))
 
 
 def _digests(outcome: Any) -> dict[str, str]:
@@ -108,7 +111,9 @@ def _told(store: AlertStore) -> dict[str, Any]:
 def test_two_processes_and_postgresql_do_what_one_and_sqlite_do(
     world: Any, flow: Any, undisturbed: Any, undisturbed_store: Path, postgres: str
 ) -> None:
-    two = flow.run(world, name="two", processes=2, store=postgres, LINEWATCH_TICK_ROWS="500")
+    two = flow.run(
+        world, name="two", processes=2, store=postgres, LINEWATCH_TICK_ROWS="500", LINEWATCH_SHARDS=_SHARDS
+    )
 
     assert two.alerts == undisturbed.alerts
     assert _digests(two) == _digests(undisturbed)
@@ -134,6 +139,7 @@ def test_killed_at_any_moment_it_ends_as_if_undisturbed(
         recovery=True,
         kill_after=lambda: rng.uniform(0.0, 1.0),
         LINEWATCH_TICK_ROWS="50",
+        LINEWATCH_SHARDS=_SHARDS,
     )
 
     assert killed.kills >= 3, "it ended before it could be killed: make the input longer"

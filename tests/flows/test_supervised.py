@@ -21,7 +21,7 @@ from events.rejected import Where
 from flows import running
 from flows.errors import FlowError
 from flows.running import RunOptions, make_door, run
-from flows.settings import Settings
+from flows.settings import Settings, shards_for
 from flows.source import SequencerPart, Watch
 
 STREAMS = ("payments", "telecoms")
@@ -156,7 +156,8 @@ def _options(data: Path, **more: Any) -> RunOptions:
 def _replay_ledger(told: Story) -> None:
     again = told.live.folder / "again"
     options = _options(again, alerts_out=again / "alerts.ndjson", digests=True)
-    told.ledger_run = told.live.replay_ledger(options)
+    # its folder was begun by two processes, and keeps their number of shards whoever goes on with it
+    told.ledger_run = told.live.replay_ledger(options, LINEWATCH_SHARDS=str(shards_for(2)))
     told.replayed = (again / "alerts.ndjson").read_bytes()
     ends = sorted((again / "run" / "ends").glob("*.json"))
     told.replayed_ends = {path.stem: msgspec.json.decode(path.read_bytes())["digest"] for path in ends}
