@@ -73,6 +73,12 @@ def _follow(order: dict[str, Any]) -> dict[str, Any]:
     return follow(order)
 
 
+def _costs(order: dict[str, Any]) -> dict[str, Any]:
+    from bench.costs import measure
+
+    return measure(order)
+
+
 def _machine(order: dict[str, Any]) -> dict[str, Any]:
     from bench.machine import path_holds
 
@@ -87,6 +93,7 @@ _ORDERS: Final[dict[str, Callable[[dict[str, Any]], dict[str, Any]]]] = {
     "door": _door,
     "sequencer": _sequencer,
     "follow": _follow,
+    "costs": _costs,
     "machine": _machine,
 }
 

@@ -23,7 +23,7 @@ from bench.inputs import Made, make, make_everyone
 from bench.machine import cores, machine
 from console.errors import ConsoleError
 
-WHATS: Final = ("payments", "telecoms", "both", "latency", "state", "door", "all")
+WHATS: Final = ("payments", "telecoms", "both", "costs", "latency", "state", "door", "all")
 _HERE: Final = Path(__file__).resolve().parent.parent
 _SEED: Final = 20_260_302
 _WARM_ROWS: Final = 20_000
@@ -114,6 +114,8 @@ def run(asked: Asked, *, as_json: bool) -> None:
     }
     if asked.what == "door":
         done["throughput"]["door"] = measured(asked, _alone(asked, "payments"))
+    if asked.what == "costs":
+        done["costs"] = costs(asked)
     if asked.wants("latency"):
         done["latency"] = latency(asked)
     if asked.wants("state"):
@@ -220,14 +222,9 @@ def throughput(asked: Asked, stream: str) -> Plain:
             Variant("NDJSON, two processes on two cores", two | {"inputs": lines}),
             Variant("Parquet, two processes on two cores", two | {"inputs": columns}),
         ]
-    holds = child({"what": "machine"})["detectors"]
-    variants += [
-        Variant(f"NDJSON, without {name}", whole | {"detectors": [d for d in holds if d != name]})
-        for name, of in holds.items()
-        if of["stream"] in streams or (of["stream"] == "both" and stream == "both")
-    ]
     if stream == "both":
-        return {"input": _described(made), "variants": measured(asked, variants)}
+        found: Plain = {"input": _described(made), "variants": measured(asked, variants)}
+        return found | {"costs": costs(asked)}
     variants += _alone(asked, stream)
     if stream == "payments":
         first = {stream: str(made[0].head(_TWIN_ROWS))}
@@ -241,10 +238,17 @@ def throughput(asked: Asked, stream: str) -> Plain:
                 {"what": "twin", "warm": warm, "every_row": True} | asks,
             ),
         ]
-    found: Plain = {"input": _described(made), "variants": measured(asked, variants)}
+    found = {"input": _described(made), "variants": measured(asked, variants)}
     if stream == "payments":
         found["twin"] = _ratio(variants)
     return found
+
+
+def costs(asked: Asked) -> Plain:
+    """What each detector costs, of both streams together."""
+    inputs = {stream: str(input_of(asked, stream).parquet) for stream in ("payments", "telecoms")}
+    say("what each detector costs: some minutes")
+    return child({"what": "costs", "inputs": inputs})
 
 
 def _alone(asked: Asked, stream: str) -> list[Variant]:

@@ -15,6 +15,8 @@ def show(done: Plain, *, as_json: bool) -> None:
     parts = [_machine(done["machine"]), _path(done["path"])]
     for stream, found in done["throughput"].items():
         parts.append(_throughput(stream, found))
+    if "costs" in done:
+        parts.append(_costs(done["costs"]))
     if "latency" in done:
         parts.append(_latency(done["latency"]))
     if "state" in done:
@@ -66,9 +68,8 @@ def _throughput(stream: str, found: Any) -> str:
     steps = [v for v in variants if "steps" in v]
     if steps:
         parts.append(_steps(steps[0]))
-    without = [v for v in variants if "without" in v["variant"]]
-    if without:
-        parts.append(_detectors(variants[0], without))
+    if isinstance(found, dict) and "costs" in found:
+        parts.append(_costs(found["costs"]))
     if isinstance(found, dict) and "twin" in found:
         parts.append(_twin(found["twin"], variants))
     return "\n\n".join(parts)
@@ -109,23 +110,25 @@ def _steps(variant: Plain) -> str:
     return f"Where the time goes ({variant['variant']}):\n\n" + _table(["step", "us/event", "share"], rows)
 
 
-def _detectors(whole: Plain, without: list[Plain]) -> str:
-    all_of_them = whole["cpu_microseconds_an_event"]
-    costs = {
-        v["variant"].rpartition("without ")[2]: all_of_them - v["cpu_microseconds_an_event"] for v in without
-    }
-    rows = [[name, f"{cost:+.2f}", f"{cost / all_of_them:+.1%}"] for name, cost in costs.items()]
-    told = (
-        f"What each detector costs, with the features that only it reads: all of them take {all_of_them:.2f} microseconds "
-        "of the processor an event; the difference when one is left out:\n\n"
-        + _table(["detector", "us/event", "of all"], rows)
-    )
-    noise = -min(costs.values(), default=0.0)
-    if noise <= 0.0:
-        return told
+def _costs(found: Plain) -> str:
+    """What each detector costs, dearest first."""
+    whole, costs = found["microseconds_an_event"], found["detectors"]
+    rows = [
+        [
+            name,
+            f"{of['median']:+.2f}",
+            f"{of['from']:+.2f} to {of['to']:+.2f}",
+            f"{of['median'] / whole:+.1%}",
+        ]
+        for name, of in sorted(costs.items(), key=lambda item: -item[1]["median"])
+    ]
+    alone = sum(of["median"] for of in costs.values())
+    table = _table(["detector", "us/event", "19 times in 20", "of all"], rows)
     return (
-        f"{told}\n\nNo detector costs less than nothing: differences of up to {noise:.2f} microseconds are this machine's "
-        "noise and say nothing. More runs (--runs 5) and a quiet machine make it less."
+        f"What each detector costs: the path behind the door, up to the alerts, takes {whole:.2f} microseconds of the "
+        f"processor an event with all of them ({found['events']:,} events, {found['rounds']} rounds); less it, and what only "
+        f"it reads:\n\n{table}\n\nTogether {alone:.2f}: the other {whole - alone:.2f} are the path itself and what two "
+        "or more of them read. An interval that begins below nothing says no more than that the cost is below its end."
     )
 
 

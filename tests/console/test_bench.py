@@ -96,30 +96,41 @@ def test_a_step_is_told_by_event_and_the_rest_is_told_too() -> None:
     }
 
 
-def test_what_a_detector_costs_is_what_leaving_it_out_saves() -> None:
-    def variant(name: str, *cpu: float) -> Any:
-        made = ENGINE.Variant(name, {})
-        run = {"events": 1_000_000, "seconds": 20.0, "pinned": True, "peak_bytes": 1}
-        made.results.extend(run | {"cpu_seconds": seconds} for seconds in cpu)
-        return made.summary()
-
-    shown = ENGINE.report._detectors(variant("NDJSON", 12.0, 10.0), [variant("NDJSON, without x", 9.5, 14.0)])
-    assert "10.00 microseconds" in shown
-    assert "| x | +0.50 | +5.0% |" in shown
-    assert "noise" not in shown
-    without = [variant("NDJSON, without x", 9.5), variant("NDJSON, without y", 10.75)]
-    noisy = ENGINE.report._detectors(variant("NDJSON", 10.0), without)
-    assert "differences of up to 0.75 microseconds are this machine's noise" in noisy
-
-
-def test_both_streams_together_leave_out_every_detector_in_turn(
-    monkeypatch: pytest.MonkeyPatch, made: Any, tmp_path: Path
-) -> None:
-    holds = {"a": {"stream": "payments"}, "b": {"stream": "both"}, "c": {"stream": "telecoms"}}
-    monkeypatch.setattr(ENGINE, "child", lambda order: {"detectors": holds})
-    monkeypatch.setattr(ENGINE, "input_of", lambda asked, stream: made)
-    monkeypatch.setattr(
-        ENGINE, "measured", lambda asked, variants: [v.order.get("detectors") for v in variants]
+def test_a_detectors_cost_lies_between_two_of_its_differences() -> None:
+    costs = beside("bench.costs", "bench")
+    found = [0.3, -0.1, 0.2, 9.0, 0.25, 0.28, 0.22, 0.21, 0.26]
+    assert costs.interval(found) == {"median": 0.25, "from": 0.2, "to": 0.3}
+    assert costs.interval(found[:3]) == {"median": 0.2, "from": -0.1, "to": 0.3}
+    shown = ENGINE.report._costs(
+        {
+            "events": 65_536,
+            "rounds": 9,
+            "microseconds_an_event": 5.0,
+            "detectors": {"x": costs.interval(found), "y": costs.interval([1.0] * 9)},
+        }
     )
-    asked = ENGINE.Asked(folder=tmp_path)
-    assert ENGINE.throughput(asked, "both")["variants"][-3:] == [["b", "c"], ["a", "c"], ["a", "b"]]
+    assert "| x | +0.25 | +0.20 to +0.30 | +5.0% |" in shown
+    assert shown.index("| y |") < shown.index("| x |")
+    assert "Together 1.25: the other 3.75" in shown
+
+
+def test_the_path_that_detectors_costs_are_measured_on_alerts_as_the_flow_does(made: Any) -> None:
+    costs = beside("bench.costs", "bench")
+    inputs = {"payments": str(made.parquet)}
+    detectors = costs.watched.chosen(["mule_account", "mule_network"], costs.all_detectors())
+    with costs.tempfile.TemporaryDirectory() as folder:
+        ticks = costs._ticks(inputs, folder, made.events)
+    path = costs._Path(detectors)
+    alerts = [alert for tick in ticks for done in path.take(tick) for alert in done.alerts]
+    order = {
+        "inputs": inputs,
+        "warm": {"payments": str(made.head(500))},
+        "detectors": [d.id for d in detectors],
+    }
+    flow = ENGINE.child({"what": "path"} | order)
+    assert len(alerts) == flow["alerts"] > 0
+    assert sorted({(a.detector, a.subjects[0].token) for a in alerts}) == [tuple(x) for x in flow["found"]]
+    found = costs.measure(order | {"events": made.events, "rounds": 1})
+    assert found["detectors"].keys() == {"mule_account", "mule_network"}
+    assert found["events"] == made.events
+    assert found["microseconds_an_event"] > 0.0
