@@ -12,16 +12,19 @@ from console.teaching import Example
 EXAMPLES: Final = (
     Example("linewatch bench", "every measurement; takes the better part of an hour"),
     Example("linewatch bench payments --events 200000 --runs 1", "a short look, before and after a change"),
+    Example("linewatch bench costs --events 400000", "what each detector costs; some minutes"),
     Example("linewatch bench latency --json", "one measurement, for a program"),
 )
 
-What = Literal["payments", "telecoms", "both", "latency", "state", "door", "all"]
+What = Literal["payments", "telecoms", "both", "costs", "latency", "state", "door", "all"]
 
 
 def bench(
     what: Annotated[
         What,
-        typer.Argument(help="Which streams' throughput, or latency, state, the door alone, or all of it."),
+        typer.Argument(
+            help="Which streams' throughput, or what each detector costs, latency, state, the door alone, or all."
+        ),
     ] = "all",
     events: Annotated[int, typer.Option(min=1_000, help="Events of each stream.")] = 1_000_000,
     accounts: Annotated[
