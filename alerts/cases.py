@@ -16,12 +16,12 @@ What ties two alerts:
 What very many share (a bank, a switchboard, an exchange) is a hub and ties nobody.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, func, insert, select, update
 
 from alerts import tables
 from alerts.outcomes import OPEN
@@ -37,6 +37,8 @@ HUB: Final = 25
 """What is in more alerts than this is a hub and links nobody."""
 SHARED: Final = 2
 """So many shared by two alerts beside the ones they are about make one case."""
+CHUNK: Final = 500
+"""So many values go into one query: databases limit them."""
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,42 +72,196 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     """Keys of cases that turned out to be this one."""
 
 
+_Who = tuple[str, str]
+
 _NEW_CASE: Final = insert(tables.cases)
 _MEMBER: Final = insert(tables.members)
 _CASE: Final = select(tables.cases).where(tables.cases.c.case_key == bindparam("key"))
-_CASE_OF: Final = select(tables.members.c.case_key).where(
-    tables.members.c.alert_id == bindparam("alert_id"), tables.members.c.to_ts.is_(None)
+# Made once: an expression that is built for every batch costs more than the question.
+_HELD: Final = (
+    select(tables.subjects.c.kind, tables.subjects.c.token, func.count().label("alerts"))
+    .where(
+        tables.subjects.c.kind.in_(bindparam("kinds", expanding=True)),
+        tables.subjects.c.token.in_(bindparam("tokens", expanding=True)),
+    )
+    .group_by(tables.subjects.c.kind, tables.subjects.c.token)
+)  # kinds and tokens apart, so that their index serves: a token is of one kind all but always
+_HOLDERS: Final = select(tables.subjects.c.kind, tables.subjects.c.token, tables.subjects.c.alert_id).where(
+    tables.subjects.c.kind.in_(bindparam("kinds", expanding=True)),
+    tables.subjects.c.token.in_(bindparam("tokens", expanding=True)),
+)
+_STANDING: Final = (
+    select(
+        tables.alerts.c.alert_id,
+        tables.alerts.c.subject_kind,
+        tables.alerts.c.subject_token,
+        tables.members.c.case_key,
+    )
+    .select_from(
+        tables.alerts.outerjoin(
+            tables.members,
+            (tables.members.c.alert_id == tables.alerts.c.alert_id) & tables.members.c.to_ts.is_(None),
+        )
+    )
+    .where(tables.alerts.c.alert_id.in_(bindparam("ids", expanding=True)))
+)
+_KNOWN: Final = select(tables.cases.c.case_key, tables.cases.c.merged_into).where(
+    tables.cases.c.case_key.in_(bindparam("keys", expanding=True))
 )
 
 
-def place(connection: Connection, alert: Alert) -> str:
-    """Put an alert into its case, merging cases it turns out to join; gives the case's key."""
-    shared = _cases_sharing(connection, alert)
-    own = current(connection, alert.case_key)
-    now = case_of(connection, alert.alert_id)
-    found = {key for key in (*shared, own, now) if key is not None}
-    if not found:
-        connection.execute(
-            _NEW_CASE,
-            {
-                "case_key": alert.case_key,
-                "opened_ts": alert.raised_ts,
-                "merged_into": None,
-                "merged_ts": None,
-            },
+class Placing:
+    """Alerts on their way into cases: what they may be tied to is asked once, then each takes its place in turn.
+
+    Made when the alerts themselves are in, and before whom they hold is.
+    """
+
+    def __init__(self, connection: Connection, alerts: Sequence[Alert]) -> None:
+        self._connection = connection
+        self._held: Counter[_Who] = Counter()  # whom: in how many alerts
+        self._holders: defaultdict[_Who, set[str]] = defaultdict(set)  # of whom is no hub: in which
+        self._about: dict[str, _Who] = {}  # alert: whom it is about
+        self._case_of: dict[str, str] = {}  # alert: the case it is in now
+        self._inside: defaultdict[str, set[str]] = defaultdict(set)  # the other way round
+        self._merged: dict[str, str | None] = {}  # case: what it was merged into
+        self._new_cases: list[dict[str, Any]] = []
+        self._joined: list[dict[str, Any]] = []
+        self._read(alerts)
+
+    def place(self, alert: Alert, met: Iterable[_Who]) -> str:
+        """Put an alert, and whom it holds that it did not before, into its case; gives the case's key.
+
+        Cases that it turns out to join are merged.
+        """
+        for who in met:
+            self._held[who] += 1
+            self._holders[who].add(alert.alert_id)
+        shared = self._cases_sharing(alert)
+        own = self._current(alert.case_key)
+        now = self._case_of.get(alert.alert_id)
+        found = {key for key in (*shared, own, now) if key is not None}
+        if not found:
+            key = alert.case_key
+            self._open(key, alert.raised_ts)
+        else:
+            key = self._merge(found, alert.revision_ts, shared) if len(found) > 1 else found.pop()
+        if now is None:
+            row = _member(key, alert.alert_id, alert.revision_ts, shared.get(key, "its subject"))
+            self._joined.append(row)
+            self._put(alert.alert_id, key)
+        return key
+
+    def write(self) -> None:
+        """Write what is not written yet."""
+        if self._new_cases:
+            self._connection.execute(_NEW_CASE, self._new_cases)
+        if self._joined:
+            self._connection.execute(_MEMBER, self._joined)
+        self._new_cases, self._joined = [], []
+
+    # --- what is known ------------------------------------------------------------------------------------------------
+
+    def _read(self, alerts: Sequence[Alert]) -> None:
+        """All that these alerts may be tied to, as it stands."""
+        wanted = {(s.kind, s.token) for alert in alerts for s in alert.subjects if s.kind in LINKING}
+        for row in self._rows(_HELD, wanted):
+            self._held[row.kind, row.token] = row.alerts
+        linking = {who for who in wanted if 0 < self._held[who] <= HUB}
+        for row in self._rows(_HOLDERS, linking):
+            self._holders[row.kind, row.token].add(row.alert_id)
+        self._read_standing({alert.alert_id for alert in alerts}.union(*self._holders.values()))
+        self._read_mergers({alert.case_key for alert in alerts})
+
+    def _read_standing(self, alert_ids: set[str]) -> None:
+        """Whom alerts are about, and the cases they are in."""
+        for some in in_chunks(alert_ids):
+            for row in self._connection.execute(_STANDING, {"ids": some}):
+                self._about[row.alert_id] = (row.subject_kind, row.subject_token)
+                if row.case_key is not None:
+                    self._put(row.alert_id, row.case_key)
+
+    def _read_mergers(self, keys: set[str]) -> None:
+        """What cases have become."""
+        asked = keys
+        while asked:
+            for some in in_chunks(asked):
+                for row in self._connection.execute(_KNOWN, {"keys": some}):
+                    self._merged[row.case_key] = row.merged_into
+            asked = {into for into in self._merged.values() if into is not None} - self._merged.keys()
+
+    def _rows(self, query: Select[Any], asked: set[_Who]) -> Iterator[Row[Any]]:
+        """Rows about some kinds and tokens."""
+        kinds = sorted({kind for kind, _ in asked})
+        for tokens in in_chunks({token for _, token in asked}):
+            for row in self._connection.execute(query, {"kinds": kinds, "tokens": tokens}):
+                if (row.kind, row.token) in asked:
+                    yield row
+
+    def _current(self, key: str) -> str | None:
+        """The case a key stands for now, through its mergers; nothing when there is no such case."""
+        while (into := self._merged.get(key)) is not None:
+            key = into
+        return key if key in self._merged else None
+
+    # --- what ties ----------------------------------------------------------------------------------------------------
+
+    def _cases_sharing(self, alert: Alert) -> dict[str, str]:
+        """The cases of other alerts that this one is tied to, with what ties them."""
+        about = (alert.subject.kind, alert.subject.token)
+        found: dict[str, str] = {}
+        shared: defaultdict[tuple[str, str], list[str]] = defaultdict(
+            list
+        )  # (case, alert) -> whom both hold beside
+        for case, other, who in self._sharing(alert):
+            name = f"{who[0]}:{who[1]}"
+            if who in (about, self._about[other]) or who[0] in IN_HAND:
+                found.setdefault(case, f"shares {name}")
+            else:
+                shared[case, other].append(name)
+        for (case, _), names in shared.items():
+            if len(names) >= SHARED:
+                found.setdefault(case, f"shares {names[0]} and {len(names) - 1} more")
+        return found
+
+    def _sharing(self, alert: Alert) -> list[tuple[str, str, _Who]]:
+        """Other alerts that hold one of an alert's, hubs left out: its case, which alert, and whom."""
+        mine = {(s.kind, s.token) for s in alert.subjects if s.kind in LINKING}
+        return sorted(
+            (self._case_of[other], other, who)
+            for who in mine
+            if self._held[who] <= HUB
+            for other in self._holders[who]
+            if other != alert.alert_id and other in self._case_of
         )
-        key = alert.case_key
-    else:
-        key = merge(connection, found, alert.revision_ts, shared) if len(found) > 1 else found.pop()
-    if now is None:
-        _join(connection, key, alert.alert_id, alert.revision_ts, shared.get(key, "its subject"))
-    return key
+
+    # --- what changes -------------------------------------------------------------------------------------------------
+
+    def _put(self, alert_id: str, key: str) -> None:
+        self._case_of[alert_id] = key
+        self._inside[key].add(alert_id)
+
+    def _open(self, key: str, at: int) -> None:
+        """Open a case."""
+        self._merged[key] = None
+        self._new_cases.append({"case_key": key, "opened_ts": at, "merged_into": None, "merged_ts": None})
+
+    def _merge(self, keys: set[str], at: int, why: dict[str, str]) -> str:
+        """Make several cases one."""
+        self.write()
+        kept = merge(self._connection, keys, at, why)
+        for key in keys - {kept}:
+            self._merged[key] = kept
+            for alert_id in self._inside.pop(key, ()):
+                self._put(alert_id, kept)
+        self._merged.setdefault(kept, None)
+        return kept
 
 
-def case_of(connection: Connection, alert_id: str) -> str | None:
-    """The key of the case an alert is in now."""
-    key: str | None = connection.execute(_CASE_OF, {"alert_id": alert_id}).scalar()
-    return key
+def in_chunks(names: Iterable[str]) -> Iterator[list[str]]:
+    """Names in order, so many at a time as go into one query."""
+    ordered = sorted(names)
+    for start in range(0, len(ordered), CHUNK):
+        yield ordered[start : start + CHUNK]
 
 
 def merge(connection: Connection, keys: Iterable[str], at: int, why: dict[str, str] | None = None) -> str:
@@ -121,8 +277,9 @@ def merge(connection: Connection, keys: Iterable[str], at: int, why: dict[str, s
         moved = connection.execute(select(members.c.alert_id).where(open_here).order_by(members.c.number))
         alert_ids = list(moved.scalars())
         connection.execute(update(members).where(open_here).values(to_ts=at))
-        for alert_id in alert_ids:
-            _join(connection, oldest, alert_id, at, f"{key} merged: {(why or {}).get(key, 'one case')}")
+        because = f"{key} merged: {(why or {}).get(key, 'one case')}"
+        if alert_ids:
+            connection.execute(_MEMBER, [_member(oldest, alert_id, at, because) for alert_id in alert_ids])
     return str(oldest)
 
 
@@ -182,93 +339,5 @@ def _each(words: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(set(words)))
 
 
-def _cases_sharing(connection: Connection, alert: Alert) -> dict[str, str]:
-    """The cases of other alerts that this one is tied to, with what ties them."""
-    mine = [(s.kind, s.token) for s in alert.subjects if s.kind in LINKING]
-    about = (alert.subject.kind, alert.subject.token)
-    found: dict[str, str] = {}
-    shared: defaultdict[tuple[str, str], list[str]] = defaultdict(
-        list
-    )  # (case, alert) -> whom both hold beside
-    for who, other, case, its_own in _sharing(connection, mine, alert.alert_id):
-        name = f"{who[0]}:{who[1]}"
-        if who in (about, its_own) or who[0] in IN_HAND:
-            found.setdefault(case, f"shares {name}")
-        else:
-            shared[case, other].append(name)
-    for (case, _), names in shared.items():
-        if len(names) >= SHARED:
-            found.setdefault(case, f"shares {names[0]} and {len(names) - 1} more")
-    return found
-
-
-_Who = tuple[str, str]
-
-# Kinds and tokens apart, so that their index serves: a token is of one kind all but always.
-_HELD: Final = (
-    select(tables.subjects.c.kind, tables.subjects.c.token, func.count().label("alerts"))
-    .where(
-        tables.subjects.c.kind.in_(bindparam("kinds", expanding=True)),
-        tables.subjects.c.token.in_(bindparam("tokens", expanding=True)),
-    )
-    .group_by(tables.subjects.c.kind, tables.subjects.c.token)
-    .having(func.count() <= HUB)
-)
-_HOLDERS: Final = (
-    select(
-        tables.subjects.c.kind,
-        tables.subjects.c.token,
-        tables.subjects.c.alert_id,
-        tables.members.c.case_key,
-        tables.alerts.c.subject_kind,
-        tables.alerts.c.subject_token,
-    )
-    .select_from(
-        tables.subjects.join(tables.members, tables.members.c.alert_id == tables.subjects.c.alert_id).join(
-            tables.alerts, tables.alerts.c.alert_id == tables.subjects.c.alert_id
-        )
-    )
-    .where(
-        tables.subjects.c.kind.in_(bindparam("kinds", expanding=True)),
-        tables.subjects.c.token.in_(bindparam("tokens", expanding=True)),
-        tables.members.c.to_ts.is_(None),
-        tables.subjects.c.alert_id != bindparam("not_this"),
-    )
-    .order_by(
-        tables.members.c.case_key, tables.subjects.c.alert_id, tables.subjects.c.kind, tables.subjects.c.token
-    )
-)
-"""Made once: an expression that is built for every alert costs more than the question."""
-
-
-def _sharing(connection: Connection, mine: list[_Who], alert_id: str) -> list[tuple[_Who, str, str, _Who]]:
-    """Other alerts that hold one of these, hubs left out: whom, which alert, its case, and whom it is about.
-
-    The alert's own are in the table by then: whom one alert holds, nobody else does.
-    """
-    if not mine:
-        return []
-    wanted = set(mine)
-    held = connection.execute(_HELD, _either(mine))
-    asked = {(row.kind, row.token) for row in held if row.alerts > 1} & wanted
-    if not asked:
-        return []
-    return [
-        ((row.kind, row.token), row.alert_id, row.case_key, (row.subject_kind, row.subject_token))
-        for row in connection.execute(_HOLDERS, {**_either(asked), "not_this": alert_id})
-        if (row.kind, row.token) in asked
-    ]
-
-
-def _either(asked: Iterable[_Who]) -> dict[str, list[str]]:
-    return {
-        "kinds": sorted({kind for kind, _ in asked}),
-        "tokens": sorted({token for _, token in asked}),
-    }
-
-
-def _join(connection: Connection, key: str, alert_id: str, at: int, why: str) -> None:
-    connection.execute(
-        _MEMBER,
-        {"case_key": key, "alert_id": alert_id, "from_ts": at, "to_ts": None, "why": why},
-    )
+def _member(key: str, alert_id: str, at: int, why: str) -> dict[str, Any]:
+    return {"case_key": key, "alert_id": alert_id, "from_ts": at, "to_ts": None, "why": why}

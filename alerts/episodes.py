@@ -65,7 +65,10 @@ class _Episode(msgspec.Struct, kw_only=True):
     alert_id: str
     case_key: str
     peak: Fire
-    """The firing with the highest score (of equal ones the first): the assessment shown is its own."""
+    """The firing with the highest score (of equal ones the first): the assessment shown is its own.
+
+    It is explained when somebody asks: for an alert, or a snapshot.
+    """
     first_ts: int
     last_ts: int
     first_clock: int
@@ -215,6 +218,8 @@ class Episodes:
     def snapshot(self) -> bytes:
         """The whole state as versioned plain data; equal states give equal bytes."""
         self._touched.clear()
+        for episode in self._episodes.values():
+            _explain(episode)
         tables = {name: dict(self._table(name)) for name in _TYPES}
         return _ENCODER.encode(self._frame("whole", tables))
 
@@ -222,7 +227,9 @@ class Episodes:
         """What changed since the last `snapshot` or `changes`, for a delta file: `apply` takes it."""
         tables: dict[str, dict[_Key, Any]] = {name: {} for name in _TYPES}
         for name, key in self._touched:
-            tables[name][key] = self._table(name).get(key)
+            tables[name][key] = entry = self._table(name).get(key)
+            if isinstance(entry, _Episode):
+                _explain(entry)
         self._touched.clear()
         return _ENCODER.encode(self._frame("changes", tables))
 
@@ -270,7 +277,7 @@ class Episodes:
         episode = _Episode(
             alert_id=alert_id(fire.detector, fire.subject, fire.event_id, fire.source),
             case_key=case_key(fire.subject),
-            peak=_plain(fire),
+            peak=_kept(fire),
             first_ts=min([fire.ts, *(event.ts for event in fire.earlier)]),
             last_ts=fire.ts,
             first_clock=self._clock,
@@ -319,7 +326,7 @@ class Episodes:
         episode.last_seq = fire.seq
         episode.last_event_id = fire.event_id
         if fire.score > episode.peak.score:
-            episode.peak = _plain(fire)
+            episode.peak = _kept(fire)
         self._name(episode, fire)
         self._gather(episode, fire)
 
@@ -392,6 +399,7 @@ class Episodes:
         return self._alert(episode, why, clock)
 
     def _alert(self, episode: _Episode, why: tuple[str, ...], clock: int) -> Alert:
+        _explain(episode)
         peak = _merged(episode)
         directory = self._organisations.at(clock)
         routing = route(peak, directory)
@@ -585,6 +593,17 @@ def _material(episode: _Episode) -> tuple[str, ...]:
     return tuple(words for happened, words in changed if happened)
 
 
+def _kept(fire: Fire) -> Fire:
+    """A firing as an episode keeps it: one that waits to be explained as it is."""
+    return _plain(fire) if fire.later is None else fire
+
+
+def _explain(episode: _Episode) -> None:
+    """Have the firing that an episode shows explained."""
+    if episode.peak.later is not None:
+        episode.peak = _plain(episode.peak.whole())
+
+
 def _plain(fire: Fire) -> Fire:
     """A firing with plain Python numbers only (kernels give NumPy's), so that it is written and read back the same."""
     return msgspec.structs.replace(
@@ -707,7 +726,7 @@ def _firings(episode: _Episode) -> Fact:
 
 def assessed(fire: Fire) -> Assessment:
     """What an alert keeps of the firing it was scored on, as it is written and read back."""
-    return _assessment(_plain(fire))
+    return _assessment(_plain(fire.whole()))
 
 
 def _assessment(fire: Fire) -> Assessment:

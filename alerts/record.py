@@ -7,7 +7,7 @@ written with sorted keys, so that one alert has one spelling.
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -192,8 +192,19 @@ class Happening(msgspec.Struct, frozen=True, array_like=True):
     ts: int
 
 
+class Explains(Protocol):
+    """What can say why a firing alerts, once somebody asks."""
+
+    def whole(self, fire: "Fire") -> "Fire":
+        """The firing with facts, reasons and whatever else explains it."""
+
+
 class Fire(msgspec.Struct, frozen=True, kw_only=True):
-    """What the flow hands over when one detector fires on one event."""
+    """What the flow hands over when one detector fires on one event.
+
+    Few firings are ever shown: what explains one (facts, reasons, contributions, features, …) is worked out when it is
+    asked for by `whole`. What routing and an episode gather is there from the beginning.
+    """
 
     seq: int
     ts: int
@@ -251,11 +262,18 @@ class Fire(msgspec.Struct, frozen=True, kw_only=True):
     clock_ts: int = NO_TIME
     """The latest recorded_ts of any row up to this one in the one order; `recorded_ts` when not given."""
     data_class: str = "synthetic"
+    later: Any = None
+    """What explains it (`Explains`), where nobody has asked yet."""
 
     @property
     def band(self) -> str:
         """The word for the score."""
         return band_of(self.score, self.bands)
+
+    def whole(self) -> "Fire":
+        """The firing with all that explains it."""
+        later: Explains | None = self.later
+        return self if later is None else later.whole(self)
 
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True):

@@ -577,9 +577,12 @@ class _Batch:
         self._put(connection, stands, highest)
         _insert_missing(connection, tables.revisions, history)
         _insert_missing(connection, tables.copies, told)
-        for alert, met in fresh:  # only someone not met before can tie an alert to another case
-            _insert_missing(connection, tables.subjects, met)
-            cases.place(connection, alert)
+        if fresh:  # only someone not met before can tie an alert to another case
+            placing = cases.Placing(connection, [alert for alert, _ in fresh])
+            _insert_missing(connection, tables.subjects, [row for _, met in fresh for row in met])
+            for alert, met in fresh:
+                placing.place(alert, [(row["kind"], row["token"]) for row in met])
+            placing.write()
         return Written(**done)
 
     def _put(
@@ -604,15 +607,13 @@ class _Batch:
 
 PEOPLES: Final = ("status", "outcome", "role")
 """Columns that are people's: the flow fills them when an alert is new, and never again."""
-CHUNK: Final = 500
-"""So many values go into one query: databases limit them."""
 
 
 def _standing(connection: sa.Connection, ids: set[str]) -> dict[str, int]:
     """The revisions at which alerts stand, of those that are there."""
     c = tables.alerts.c
     found: dict[str, int] = {}
-    for some in _chunks(ids):
+    for some in cases.in_chunks(ids):
         for row in connection.execute(sa.select(c.alert_id, c.revision).where(c.alert_id.in_(some))):
             found[row.alert_id] = row.revision
     return found
@@ -620,16 +621,10 @@ def _standing(connection: sa.Connection, ids: set[str]) -> dict[str, int]:
 
 def _subjects_of(connection: sa.Connection, ids: set[str]) -> set[tuple[str, ...]]:
     found: set[tuple[str, ...]] = set()
-    for some in _chunks(ids):
+    for some in cases.in_chunks(ids):
         query = sa.select(tables.subjects).where(tables.subjects.c.alert_id.in_(some))
         found.update((row.alert_id, row.kind, row.token) for row in connection.execute(query))
     return found
-
-
-def _chunks(ids: Iterable[str]) -> Iterator[list[str]]:
-    ordered = sorted(ids)
-    for start in range(0, len(ordered), CHUNK):
-        yield ordered[start : start + CHUNK]
 
 
 def _insert_missing(connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
@@ -720,7 +715,7 @@ def _whole(connection: sa.Connection, rows: Sequence[sa.RowMapping]) -> tuple[Al
     """Alerts as the flow wrote them, with what people said and the case they are in now."""
     members = tables.members
     keys: dict[str, str] = {}
-    for ids in _chunks(row["alert_id"] for row in rows):
+    for ids in cases.in_chunks(row["alert_id"] for row in rows):
         now = members.c.alert_id.in_(ids) & members.c.to_ts.is_(None)
         for row in connection.execute(sa.select(members.c.alert_id, members.c.case_key).where(now)):
             keys[row.alert_id] = row.case_key

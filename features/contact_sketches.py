@@ -18,7 +18,9 @@ gate on `texted_10m` or `callers_24h`, say, decides from when on a number is lin
 from bisect import bisect_left, insort
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from itertools import combinations
 from math import exp, isnan, log, nan
+from operator import itemgetter
 from typing import Any, ClassVar, Final
 
 import numpy as np
@@ -220,6 +222,51 @@ class _Line:
         return len(self.came) / len(self.ordered) if self.ordered else 0.0
 
 
+_Key = tuple[int, int]
+
+
+class _Common:
+    """How many contacts any two lines have in common, kept as contacts come and go; a hub's lines share nothing by it."""
+
+    def __init__(self) -> None:
+        self._counts: dict[_Key, dict[_Key, int]] = {}
+
+    def most(self, hi: int, lo: int) -> list[tuple[_Key, int]]:
+        """The lines that share contacts with one, those with the most first."""
+        return sorted(self._counts.get((hi, lo), {}).items(), key=itemgetter(1), reverse=True)
+
+    def come(self, line: _Key, others: set[_Key]) -> None:
+        """A contact of these others becomes one of a line's too."""
+        if len(others) < HUB:
+            for other in others:
+                self._change(line, other, 1)
+        elif len(others) == HUB:  # now it is a hub
+            self.count(others, -1)
+
+    def go(self, line: _Key, others: set[_Key]) -> None:
+        """A contact of these others is a line's no longer."""
+        if len(others) < HUB:
+            for other in others:
+                self._change(line, other, -1)
+        elif len(others) == HUB:  # it was a hub until now
+            self.count(others)
+
+    def count(self, lines: set[_Key], by: int = 1) -> None:
+        """These lines share a contact (or, by -1, do not any more), unless there are too many of them."""
+        if len(lines) <= HUB:
+            for one, other in combinations(lines, 2):
+                self._change(one, other, by)
+
+    def _change(self, one: _Key, other: _Key, by: int) -> None:
+        for mine, theirs in ((one, other), (other, one)):
+            counts = self._counts.setdefault(mine, {})
+            counts[theirs] = now = counts.get(theirs, 0) + by
+            if not now:
+                del counts[theirs]
+                if not counts:
+                    del self._counts[mine]
+
+
 class ContactState:
     """What is remembered of lines."""
 
@@ -227,6 +274,7 @@ class ContactState:
         self.related_from = related_from
         self.lines: dict[tuple[int, int], _Line] = {}
         self.with_contact: dict[int, set[tuple[int, int]]] = {}
+        self.common = _Common()
         self.now = 0
         self.pruned = 0
         self.cut = 0
@@ -301,7 +349,9 @@ class ContactState:
             return
         line.contacts[contact] = ts
         insort(line.ordered, contact)
-        self.with_contact.setdefault(contact, set()).add((line.hi, line.lo))
+        sharing = self.with_contact.setdefault(contact, set())
+        self.common.come((line.hi, line.lo), sharing)
+        sharing.add((line.hi, line.lo))
         if len(line.ordered) > KEPT:
             line.more = True
             self.cut += 1
@@ -313,6 +363,7 @@ class ContactState:
         line.ordered.remove(contact)
         sharing = self.with_contact[contact]
         sharing.discard((line.hi, line.lo))
+        self.common.go((line.hi, line.lo), sharing)
         if not sharing:
             del self.with_contact[contact]
 
@@ -331,29 +382,12 @@ class ContactState:
 
     def _compare(self, line: _Line, ts: int, out: "np.ndarray[Any, Any]") -> _Line | None:
         """The older line that has most of its contacts, told into `out`."""
-        counts: dict[tuple[int, int], int] = {}
-        weighed: dict[tuple[int, int], float] = {}
-        upto = [0.0]  # the weight of its contacts below each place
-        for contact in line.ordered:
-            sharing = self.with_contact[contact]
-            weight = 1.0 / max(1, len(sharing) - 1) if len(sharing) <= HUB else 0.0
-            upto.append(upto[-1] + weight)
-            for key in sharing if weight else ():
-                counts[key] = counts.get(key, 0) + 1
-                weighed[key] = weighed.get(key, 0.0) + weight
         out[9] = out[0] = out[1] = out[10] = out[13] = 0.0
-        most = [
-            (count, other)
-            for key, count in counts.items()
-            if (other := self.lines[key]).first + OLDER_US <= line.first and self._is_line(other)
-        ]
-        most.sort(key=lambda each: (-each[0], -each[1].last, each[1].hi, each[1].lo))
-        found = [
-            self._like(line, other, count, weighed[other.hi, other.lo], upto, ts)
-            for count, other in most[:CANDIDATES]
-        ]
-        if not found:
+        candidates = self._candidates(line)
+        if not candidates:
             return None
+        weights, upto = self._weights(line)
+        found = [self._like(line, other, count, weights, upto, ts) for count, other in candidates]
         out[9] = sum(each.overlap >= ALIKE for each in found)
         best = max(found, key=lambda each: (each.sum, each.other.first, each.other.hi, each.other.lo))
         others = [
@@ -377,10 +411,46 @@ class ContactState:
         out[19] = len(line.launched & other.contacts.keys())
         return other
 
+    def _candidates(self, line: _Line) -> list[tuple[int, _Line]]:
+        """The older lines with the most contacts in common, and how many."""
+        latest = line.first - OLDER_US
+        most: list[tuple[int, _Line]] = []
+        for key, count in self.common.most(line.hi, line.lo):
+            if len(most) >= CANDIDATES and count < most[CANDIDATES - 1][0]:
+                break
+            other = self.lines[key]
+            if other.first <= latest and self._is_line(other):
+                most.append((count, other))
+        most.sort(key=lambda each: (-each[0], -each[1].last, each[1].hi, each[1].lo))
+        return most[:CANDIDATES]
+
+    def _weights(self, line: _Line) -> tuple[list[tuple[int, float]], list[float]]:
+        """What each of its contacts counts, those of many lines less; and their sums below each place."""
+        weights, upto, total = [], [0.0], 0.0
+        for contact in line.ordered:
+            sharing = len(self.with_contact[contact])
+            if sharing <= HUB:
+                weight = 1.0 / max(1, sharing - 1)
+                total += weight
+                if sharing > 1:
+                    weights.append((contact, weight))
+            upto.append(total)
+        return weights, upto
+
     def _like(
-        self, line: _Line, other: _Line, count: int, weighed: float, upto: list[float], ts: int
+        self,
+        line: _Line,
+        other: _Line,
+        count: int,
+        weights: list[tuple[int, float]],
+        upto: list[float],
+        ts: int,
     ) -> "_Likeness":
         """What speaks for this older line's being the one that came back."""
+        weighed = 0.0
+        for contact, weight in weights:
+            if contact in other.contacts:
+                weighed += weight
         overlap, shared = _overlap(line, other, count)
         place = bisect_left(line.ordered, min(line.bound, other.bound))
         whole = upto[place]
@@ -472,6 +542,9 @@ class ContactState:
             )  # fmt: skip
             for contact in kept:
                 self.with_contact.setdefault(contact, set()).add((hi, lo))
+        self.common = _Common()
+        for sharing in self.with_contact.values():
+            self.common.count(sharing)
 
     def digest(self) -> str:
         """A digest of what is remembered."""

@@ -1,15 +1,13 @@
 """Evidence: what a detector says of one event, on its way to the national hop; said twice of one, it becomes one."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 
 import msgspec
 
 from alerts.record import Fire, Happening, Subject
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(msgspec.Struct, frozen=True):
     """One scored row that another stream may need to know of."""
 
     seq: int
@@ -25,19 +23,18 @@ class Evidence:
 def merged(evidence: Iterable[Evidence]) -> list[Evidence]:
     """One firing for each detector, subject and event: the strongest, with whatever else the others name."""
     found: dict[tuple[int, str, str], Evidence] = {}
-    for one in sorted(evidence, key=lambda e: (e.seq, e.detector, e.subject.name, -e.score, e.number)):
+    firing = [one for one in evidence if one.fire is not None]
+    firing.sort(key=lambda e: (e.seq, e.detector, e.subject.name, -e.score, e.number))
+    for one in firing:
         key = (one.seq, one.detector, one.subject.name)
-        if one.fire is None:
-            continue
         kept = found.get(key)
-        found[key] = one if kept is None else replace(kept, fire=_as_one(kept.fire, one.fire))
+        found[key] = one if kept is None else msgspec.structs.replace(kept, fire=_as_one(kept.fire, one.fire))
     return list(found.values())
 
 
-def _as_one(kept: Fire | None, more: Fire) -> Fire:
+def _as_one(kept: Fire | None, more: Fire | None) -> Fire:
     """A firing with what a weaker one about the same names beside it."""
-    if kept is None:
-        return more
+    assert kept is not None and more is not None, "only what fires is merged"
     return msgspec.structs.replace(
         kept,
         corroborated_by=tuple(sorted({*kept.corroborated_by, *more.corroborated_by})),

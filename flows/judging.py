@@ -1,6 +1,7 @@
 """Judging pairs of halves: a cross-stream detector's gate, scorecard and firings, wherever its pairs come together."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -13,7 +14,7 @@ from flows.evidence import Evidence
 from flows.gates import Gate
 from flows.noting import Crossed, Note
 from flows.split import Rule
-from flows.standing import Floats, Moment, Standing
+from flows.standing import Floats, Moment, Speech, Standing, explained
 from models.labels import PAYEE, PAYER
 
 Values = dict[str, float]
@@ -124,9 +125,9 @@ class Judge(Standing):
             mcc=payment.mcc,
         )
         subject = self._subject(crossed, minor=own and payment.has(Flag.MINOR))
-        usual = _of_halves(self.carried, crossed, usual=True)
-        facts = tuple(self._of_half(name, crossed, values[name], moment.ts) for name in self.told)
-        fire = self.fire(moment, subject, score, values, usual, self._related(crossed), facts)
+        needed = [values[name] for name in self.needs]
+        why = UnexplainedPair(self.speech, self.carried, self.card, needed, crossed)
+        fire = self.fire(moment, subject, score, needed, self._related(crossed), why)
         event_id, source, basis = second.named
         return msgspec.structs.replace(
             fire,
@@ -159,16 +160,35 @@ class Judge(Standing):
             found = [("account", crossed.payment.happened.other), ("number", crossed.number), contact]
         return tuple(dict.fromkeys(Subject.of(kind, *token) for kind, token in found if any(token)))
 
-    def _of_half(self, name: str, crossed: Crossed, value: float, ts: int) -> Fact:
-        """A value as a fact: what one half alone tells has that half's time and source."""
-        side = name.partition(".")[0]
-        halves: tuple[Note, ...] = {PAYMENT: (crossed.payment,), TELECOMS: (crossed.telecoms,)}.get(
-            side, crossed.halves
-        )
-        fact = self._fact(name, value, halves[0].happened.ts if len(halves) == 1 else ts)
-        one, *others = (half.named[1] for half in halves)
-        sources = tuple(sorted({one, *others} - {""})) if others else (one,) if one else ()
-        return msgspec.structs.replace(fact, sources=sources)
+
+class UnexplainedPair(msgspec.Struct, frozen=True):
+    """The pair that a firing was scored on and by which model: enough to say why when somebody asks."""
+
+    speech: Speech
+    carried: dict[str, tuple[str, ...]]
+    card: Any  # the model as it stood
+    values: Sequence[float]  # of all that the detector needs, in order
+    crossed: Crossed
+
+    def whole(self, fire: Fire) -> Fire:
+        """The firing with facts, reasons, contributions, values and the smallest change."""
+        speech = self.speech
+        values = dict(zip(speech.needs, self.values, strict=True))
+        usual = _of_halves(self.carried, self.crossed, usual=True)
+        facts = (_of_half(speech, name, self.crossed, values[name], fire.ts) for name in speech.told)
+        return explained(fire, speech, self.card, values, usual, facts)
+
+
+def _of_half(speech: Speech, name: str, crossed: Crossed, value: float, ts: int) -> Fact:
+    """A value as a fact: what one half alone tells has that half's time and source."""
+    side = name.partition(".")[0]
+    halves: tuple[Note, ...] = {PAYMENT: (crossed.payment,), TELECOMS: (crossed.telecoms,)}.get(
+        side, crossed.halves
+    )
+    fact = speech.fact(name, value, halves[0].happened.ts if len(halves) == 1 else ts)
+    one, *others = (half.named[1] for half in halves)
+    sources = tuple(sorted({one, *others} - {""})) if others else (one,) if one else ()
+    return msgspec.structs.replace(fact, sources=sources)
 
 
 def _of_halves(carried: dict[str, tuple[str, ...]], crossed: Crossed, *, usual: bool) -> Values:

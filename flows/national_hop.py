@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
@@ -162,16 +163,12 @@ class NationalHop:
 
     def _named(self, ids: Ids, fire: Fire) -> Fire:
         place = fire.seq - ids.first_seq
-        source = ids.source[place]
         return msgspec.structs.replace(
             fire,
             event_id=ids.event_id[place],
-            source=source,
+            source=ids.source[place],
             basis=ids.basis[place],
             clock_ts=int(ids.clock[place]),
-            facts=tuple(
-                msgspec.structs.replace(fact, sources=fact.sources or (source,)) for fact in fire.facts
-            ),
         )
 
     def _with_nearest(self, fire: Fire) -> Fire:
@@ -179,7 +176,7 @@ class NationalHop:
         known = self.confirmed.get(fire.detector)
         if not known:
             return fire
-        return msgspec.structs.replace(fire, nearest=known.nearest(fire.features))
+        return msgspec.structs.replace(fire, later=_Nearest(fire.later, copy(known)))
 
     def _learn_case(self, detector: str, body: Mapping[str, Any]) -> None:
         """Remember a confirmed alert by its values, or forget one that is confirmed no more."""
@@ -268,6 +265,18 @@ class NationalHop:
             repr([(name, known.state()) for name, known in self.confirmed.items() if known]).encode()
         )
         return hasher.hexdigest()
+
+
+class _Nearest(msgspec.Struct, frozen=True):
+    """Explains a firing, and tells the confirmed alert that it is most like."""
+
+    later: Any
+    known: Any  # the confirmed alerts as they were known then
+
+    def whole(self, fire: Fire) -> Fire:
+        """The firing with all that explains it."""
+        whole = msgspec.structs.replace(fire, later=self.later).whole()
+        return msgspec.structs.replace(whole, nearest=self.known.nearest(whole.features), later=None)
 
 
 def _confirmed_of(detector: type[Detector]) -> Confirmed:

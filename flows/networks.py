@@ -18,7 +18,7 @@ from flows.first_pass import THING_SUBJECT
 from flows.found_out import sides_of
 from flows.gates import Gate
 from flows.split import Rule
-from flows.standing import Moment, Standing, kind_of
+from flows.standing import Fired, Moment, Standing, Unexplained, kind_of
 from flows.things_beside import USERS, thing_beside
 
 Floats = npt.NDArray[np.float64]
@@ -37,6 +37,7 @@ class NetworkScorer(Standing):
         columns = [*detector.carries, *(name for told in self.families.values() for name in told)]
         self.places = {name: i for i, name in enumerate(columns)}
         self.columns = [self.places[s.feature] for s in detector.signals]
+        self.needed = [self.places[name] for name in self.needs]
         self.gate = Gate(detector.gate)
         self.usual = [name for name in self.signals if name in detector.carries]
         self.users = self.places.get(USERS.get(detector.subject, ""))
@@ -77,47 +78,68 @@ class NetworkScorer(Standing):
                 return (int(rows["ts"][i]), about.subject, about.side) if about.subject else None
 
             self.shade(signals, scores, rows["seq"], named)
+        alerting = scores >= self.threshold
+        return self._fires(edges, values, related, gated[alerting], scores[alerting])
+
+    def _fires(
+        self,
+        edges: Edges,
+        values: Floats,
+        related: Mapping[int, tuple[Named, ...]],
+        places: npt.NDArray[np.int64],
+        scores: Floats,
+    ) -> list[Fire]:
+        """What alerts; nothing of a row that does not say whose alert it is."""
+        usual = np.full((len(places), len(self.signals)), np.nan)
+        usual[:, [self.signals.index(name) for name in self.usual]] = edges.usual[places]
         fires = []
-        for at in np.flatnonzero(scores >= self.threshold):
-            row = int(gated[at])
-            subject = self._subject(edges.rows[row])
+        for place, row, needed, usually, score in zip(
+            places.tolist(),
+            Fired.among(edges.rows, places),
+            values[places][:, self.needed].tolist(),
+            usual.tolist(),
+            scores.tolist(),
+            strict=True,
+        ):
+            subject = self._subject(row)
             if subject is not None:
-                told = {name: float(values[row, self.places[name]]) for name in self.needs}
-                usual = dict(zip(self.usual, map(float, edges.usual[row]), strict=True))
-                beside = self._related(edges.rows[row], values[row], related.get(row, ()))
-                moment = Moment.of(edges.rows[row])
-                fires.append(self.fire(moment, subject, float(scores[at]), told, usual, beside))
+                beside = self._related(row, values[place], related.get(place, ()))
+                why = Unexplained(self.speech, self.card, needed, usually)
+                fires.append(self.fire(Moment.of(row), subject, score, needed, beside, why))
         return fires
 
     def _drawn(self, rows: Rows, values: Floats) -> Drawn:
-        subject = self._subject(rows[0])
+        (row,) = Fired.among(rows, [0])
+        subject = self._subject(row)
         (side,) = sides_of(rows, self.detector.subject) if self.network.about == "own" else ("",)
         told = {name: float(values[self.places[name]]) for name in self.signals}
         name = "" if subject is None else subject.name
-        return Drawn(int(rows[0]["seq"]), name, side, told, int(rows[0]["age"]), int(rows[0]["home"]))
+        return Drawn(row.seq, name, side, told, int(rows["age"][0]), row.home)
 
     # ------------------------------------------------------------------------------------------ whom it is about
 
-    def _subject(self, row: np.void) -> Subject | None:
+    def _subject(self, row: Fired) -> Subject | None:
         """Whose alert it is; nobody's when the row does not say."""
         about, entity = self.network.about, self.detector.subject
         if about == "own":
-            minor = "possible_victim" if row["flags"] & int(Flag.MINOR) else "unknown"
-            return Subject.of(kind_of(entity), int(row["own_hi"]), int(row["own_lo"]), minor)
-        kind = kind_of(THING_SUBJECT.get(entity, entity)) if about == "other" else _PLACE_OF[entity]
-        hi, lo = int(row[f"{about}_hi"]), int(row[f"{about}_lo"])
+            minor = "possible_victim" if row.flags & int(Flag.MINOR) else "unknown"
+            return Subject.of(kind_of(entity), row.own_hi, row.own_lo, minor)
+        if about == "other":
+            kind, hi, lo = kind_of(THING_SUBJECT.get(entity, entity)), row.other_hi, row.other_lo
+        else:
+            kind, hi, lo = _PLACE_OF[entity], row.place_hi, row.place_lo
         return Subject.of(kind, hi, lo) if hi or lo else None
 
-    def _related(self, row: np.void, values: Floats, found: tuple[Named, ...]) -> tuple[Subject, ...]:
+    def _related(self, row: Fired, values: Floats, found: tuple[Named, ...]) -> tuple[Subject, ...]:
         entity = self.detector.subject
         related = [Subject.of(*named) for named in found]
         if self.users is not None and self.network.about == "own":
             related.extend(thing_beside(entity, row, float(values[self.users])))
         if self.network.about != "own":
-            related.append(Subject.of(kind_of(entity), int(row["own_hi"]), int(row["own_lo"])))
-        if self.network.about != "other" and (row["other_hi"] or row["other_lo"]):
+            related.append(Subject.of(kind_of(entity), row.own_hi, row.own_lo))
+        if self.network.about != "other" and (row.other_hi or row.other_lo):
             kind = kind_of(THING_SUBJECT.get(entity, entity))
-            related.append(Subject.of(kind, int(row["other_hi"]), int(row["other_lo"])))
+            related.append(Subject.of(kind, row.other_hi, row.other_lo))
         return tuple(dict.fromkeys(related))
 
 

@@ -13,6 +13,7 @@ from models.labels import Label
 
 def example_of(fire: Fire, alert_id: str) -> Example:
     """The row that raised an alert."""
+    fire = fire.whole()
     return Example(
         event_id=fire.event_id,
         detector=fire.detector,

@@ -27,7 +27,7 @@ from flows.found_out import sides_of
 from flows.gates import Asked, Gate, Gates
 from flows.noting import Crossed, Note, Noter, Usual, crossing
 from flows.split import SUBJECT_SHARDS, Expect, Rule
-from flows.standing import Moment, Standing, kind_of
+from flows.standing import Fired, Moment, Standing, Unexplained, kind_of
 from flows.things_beside import USERS, thing_beside
 from models.examples import Example
 from models.shadows import Shadow
@@ -43,6 +43,7 @@ _USUAL_MEMORY_US: Final = 14 * 24 * 3.6e9
 _EVIDENCE: Final = 0.5
 """A score of at least this share of its threshold is evidence for the other stream, if not an alert."""
 _LINK: Final = int(Kind.LINK)
+_MINOR: Final = int(Flag.MINOR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,23 +188,20 @@ class Scorer(Standing):
         self.columns = [plan.columns.index(name) for name in self.signals]
         gate = Gate(detector.gate)
         self.asked = Asked(gate, {name: plan.columns.index(name) for name in gate.columns})
-        self.places = {name: plan.columns.index(name) for name in self.needs}
+        self.needed = [plan.columns.index(name) for name in self.needs]
 
     def fire_at(
         self,
-        row: np.void,
-        joined: Floats,
-        usually: dict[int, float],
+        row: Fired,
+        values: Sequence[float],
+        usual: Sequence[float],
         score: float,
         subject: Subject,
         related: tuple[Subject, ...],
     ) -> Fire:
-        """What alerts at a row, from the row's joined columns and what is usual by column."""
-        values = {name: float(joined[column]) for name, column in self.places.items()}
-        usual = {
-            name: float(usually[column]) for name, column in zip(self.signals, self.columns, strict=True)
-        }
-        return self.fire(Moment.of(row), subject, score, values, usual, related)
+        """What alerts at a row, from the values that are needed and what is usual of the signals."""
+        why = Unexplained(self.speech, self.card, values, usual)
+        return self.fire(Moment.of(row), subject, score, values, related, why)
 
 
 @dataclass(frozen=True, slots=True)
@@ -501,45 +499,73 @@ class SecondPass:
         if scorer.challengers:
             child = scorer.detector.child
             sides = sides_of(own, entity)
+
+            def told(i: int) -> Fired:
+                return Fired.among(own, [i])[0]
+
             scorer.shade(
                 values,
                 scores,
                 own["seq"],
-                lambda i: (int(own["ts"][i]), self._subject(entity, own[i], child=child).name, sides[i]),
+                lambda i: (int(own["ts"][i]), self._subject(entity, told(i), child=child).name, sides[i]),
             )
+        said = np.flatnonzero(scores >= _EVIDENCE * scorer.threshold)
+        return self._evidence(scorer, joined, gated[said], scores[said]) if len(said) else []
+
+    def _evidence(
+        self, scorer: Scorer, joined: "_Joined", places: npt.NDArray[np.int64], scores: Floats
+    ) -> list[Evidence]:
+        """What is said of rows, under each number it is kept by; those at the threshold alert."""
+        entity, detector, threshold = joined.entity, scorer.detector, scorer.threshold
+        fires = self._fires(scorer, joined, places, scores)
         found = []
-        for i in np.flatnonzero(scores >= _EVIDENCE * scorer.threshold):
-            place, score = int(gated[i]), float(scores[i])
-            row = joined.rows[place]
-            subject = self._subject(entity, row, child=scorer.detector.child)
-            numbers = self._numbers(joined, place)
-            linked = (
-                tuple(Subject.of("number", hi, lo) for hi, lo in numbers) if entity == Entity.ACCOUNT else ()
-            )
-            fire = None
-            if score >= scorer.threshold:
-                usual = joined.usual.of(place)
-                users = float(joined.values[place][self.users[entity]]) if entity in self.users else math.nan
-                related = (*linked, *self._other(entity, row), *thing_beside(entity, row, users))
-                fire = scorer.fire_at(row, joined.values[place], usual, score, subject, related)
-            keep = numbers or [(int(row["own_hi"]), int(row["own_lo"]))]
-            seq, ts, name = int(row["seq"]), int(row["ts"]), scorer.detector.id
-            found += [
-                Evidence(seq, ts, name, score, scorer.threshold, subject, number, fire) for number in keep
-            ]
+        for place, row, score in zip(
+            places.tolist(), Fired.among(joined.rows, places), scores.tolist(), strict=True
+        ):
+            fire = fires.get(place)
+            subject = self._subject(entity, row, child=detector.child) if fire is None else fire.subject
+            for number in self._numbers(joined, place) or [(row.own_hi, row.own_lo)]:
+                found.append(Evidence(row.seq, row.ts, detector.id, score, threshold, subject, number, fire))
         return found
 
+    def _fires(
+        self, scorer: Scorer, joined: "_Joined", places: npt.NDArray[np.int64], scores: Floats
+    ) -> dict[int, Fire]:
+        """By row, what alerts."""
+        entity = joined.entity
+        alerting = scores >= scorer.threshold
+        places = places[alerting]
+        if not len(places):
+            return {}
+        values = joined.values[places]
+        users = values[:, self.users[entity]].tolist() if entity in self.users else [math.nan] * len(places)
+        fires = {}
+        for place, row, needed, usual, many, score in zip(
+            places.tolist(),
+            Fired.among(joined.rows, places),
+            values[:, scorer.needed].tolist(),
+            joined.usual.some(places, scorer.columns).tolist(),
+            users,
+            scores[alerting].tolist(),
+            strict=True,
+        ):
+            numbers = self._numbers(joined, place) if entity == Entity.ACCOUNT else ()
+            linked = (Subject.of("number", hi, lo) for hi, lo in numbers)
+            related = (*linked, *self._other(entity, row), *thing_beside(entity, row, many))
+            subject = self._subject(entity, row, child=scorer.detector.child)
+            fires[place] = scorer.fire_at(row, needed, usual, score, subject, related)
+        return fires
+
     def _drawn(self, joined: "_Joined", scorer: Scorer, place: int) -> Drawn:
-        row = joined.rows[place]
+        (row,) = Fired.among(joined.rows, [place])
         values = dict(zip(scorer.signals, joined.values[place][scorer.columns].tolist(), strict=True))
         subject = self._subject(joined.entity, row, child=False).name
         (side,) = sides_of(joined.rows[place : place + 1], joined.entity)
-        return Drawn(int(row["seq"]), subject, side, values, int(row["age"]), int(row["home"]))
+        return Drawn(row.seq, subject, side, values, int(joined.rows["age"][place]), row.home)
 
-    def _subject(self, entity: Entity, row: np.void, *, child: bool) -> Subject:
-        minor = child or bool(row["flags"] & Flag.MINOR)
-        category = "possible_victim" if minor else "unknown"
-        return Subject.of(kind_of(entity), int(row["own_hi"]), int(row["own_lo"]), category)
+    def _subject(self, entity: Entity, row: Fired, *, child: bool) -> Subject:
+        category = "possible_victim" if child or row.flags & _MINOR else "unknown"
+        return Subject.of(kind_of(entity), row.own_hi, row.own_lo, category)
 
     def _numbers(self, joined: "_Joined", place: int) -> list[tuple[int, int]]:
         """The numbers under which an event of this subject is kept: its own, or those linked to the account then.
@@ -551,11 +577,11 @@ class SecondPass:
         row = joined.rows[place]
         return [(int(row["own_hi"]), int(row["own_lo"]))]
 
-    def _other(self, entity: Entity, row: np.void) -> tuple[Subject, ...]:
-        if not row["other_lo"] and not row["other_hi"]:
+    def _other(self, entity: Entity, row: Fired) -> tuple[Subject, ...]:
+        if not row.other_lo and not row.other_hi:
             return ()
         party = THING_SUBJECT.get(entity, entity)  # beside a thing: its holder
-        return (Subject.of(kind_of(party), int(row["other_hi"]), int(row["other_lo"])),)
+        return (Subject.of(kind_of(party), row.other_hi, row.other_lo),)
 
     # --------------------------------------------------------------------------------------------------- state as data
 

@@ -7,18 +7,18 @@ and all of them obey the same control rows.
 import json
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from alerts.record import Counterfactual, Fact, Fire, Reason, Subject
+from alerts.record import Counterfactual, Explains, Fact, Fire, Reason, Subject
 from detectors.base import Detector
 from features.declare import duration
-from features.rows import Entity
+from features.rows import Entity, Rows
 from flows.drawing import Draw, Drawn, strata_of
 from flows.shadowing import CHALLENGER, ONE_IN, PREDECESSOR, Challenger, kept
 from flows.shelf import MODEL
@@ -51,18 +51,107 @@ class Moment:
     mcc: int = 0
 
     @classmethod
-    def of(cls, row: np.void) -> "Moment":
+    def of(cls, row: "Fired") -> "Moment":
         """The moment of one row."""
-        force = int(row["force"])
-        return cls(
-            int(row["seq"]),
-            int(row["ts"]),
-            int(row["recorded"]),
-            int(row["home"]),
-            force,
-            force,
-            int(row["mcc"]),
+        return cls(row.seq, row.ts, row.recorded, row.home, row.force, row.force, row.mcc)
+
+
+class Fired(NamedTuple):
+    """What is told of a row that alerts, as plain numbers."""
+
+    seq: int
+    ts: int
+    recorded: int
+    home: int
+    force: int
+    mcc: int
+    flags: int
+    own_hi: int
+    own_lo: int
+    other_hi: int
+    other_lo: int
+    place_hi: int
+    place_lo: int
+    device_hi: int
+    device_lo: int
+
+    @classmethod
+    def among(cls, rows: Rows, places: Sequence[int] | Ints) -> "list[Fired]":
+        """Some of many rows, all at once: a row's columns one by one cost more than all else."""
+        return [cls._make(row) for row in rows[places][list(cls._fields)].tolist()]
+
+
+class Speech:
+    """What one detector can say of its values: which it needs, their words and meanings."""
+
+    def __init__(self, detector: type[Detector]) -> None:
+        self.detector = detector
+        self.needs = detector.needs()
+        self.signals = [s.feature for s in detector.signals]
+        self.places = {name: at for at, name in enumerate(self.needs)}
+        self.meanings = {name: detector.meaning(name) for name in self.needs}
+        self.words = {name: meaning.words for name, meaning in self.meanings.items()}
+        self.within = {
+            name: duration(meaning.within) if meaning.within else None
+            for name, meaning in self.meanings.items()
+        }
+        self.told = [name for name in self.needs if name not in detector.places()]
+        self.home, self.active, self.seen = (
+            self.places.get(column) for column in (detector.place, detector.active, detector.seen)
         )
+
+    def __reduce__(self) -> tuple[type["Speech"], tuple[type[Detector]]]:
+        """Between processes only whose it is goes along."""
+        return Speech, (self.detector,)
+
+    def fact(self, name: str, value: float, ts: int) -> Fact:
+        """A value as a fact, with the time it is about."""
+        return fact_of(name, self.meanings[name].unit, self.within[name], value, ts)
+
+
+class Unexplained(msgspec.Struct, frozen=True):
+    """What a firing was scored on and by which model: enough to say why it alerted when somebody asks."""
+
+    speech: Speech
+    card: Any  # the model as it stood
+    values: Sequence[float]  # of all that the detector needs, in order
+    usual: Sequence[float]  # of its signals, in order
+
+    def whole(self, fire: Fire) -> Fire:
+        """The firing with facts, reasons, contributions, values and the smallest change."""
+        speech = self.speech
+        values = dict(zip(speech.needs, self.values, strict=True))
+        usual = dict(zip(speech.signals, self.usual, strict=True))
+        facts = (speech.fact(name, values[name], fire.ts) for name in speech.told)
+        return explained(fire, speech, self.card, values, usual, facts)
+
+
+def explained(
+    fire: Fire,
+    speech: Speech,
+    card: Model,
+    values: Mapping[str, float],
+    usual: Mapping[str, float],
+    facts: Iterable[Fact],
+) -> Fire:
+    """A firing with all that explains it; a fact without sources of its own has those of its event."""
+    signals = {name: values[name] for name in speech.signals}
+    usually = {name: usual.get(name, math.nan) for name in speech.signals}
+    contributions, intercept = card.explained(signals)
+    sources = (fire.source,) if fire.source else ()
+    return msgspec.structs.replace(
+        fire,
+        facts=tuple(
+            fact if fact.sources else msgspec.structs.replace(fact, sources=sources) for fact in facts
+        ),
+        reasons=reasons_of(speech.words, signals, usually, contributions),
+        contributions=contributions,
+        intercept=intercept,
+        features=signals,
+        usual={name: value for name, value in usually.items() if not math.isnan(value)},
+        counterfactual=counterfactual_of(card, fire.threshold, speech.words, signals),
+        later=None,
+    )
 
 
 class Standing:
@@ -82,11 +171,8 @@ class Standing:
         self.drawn: list[Example] = []
         self.shaded: dict[str, tuple[int, float]] = {}  # rows and seconds of each challenger, since then
         self.shadows: list[Shadow] = []
-        self.needs = detector.needs()
-        self.meanings = {name: detector.meaning(name) for name in self.needs}
-        self.words = {name: meaning.words for name, meaning in self.meanings.items()}
-        self.signals = [s.feature for s in detector.signals]
-        self.told = [name for name in self.needs if name not in detector.places()]
+        self.speech = Speech(detector)
+        self.needs, self.signals = self.speech.needs, self.speech.signals
 
     def obey(self, rule: Rule) -> None:
         """Take a control row: another model, another threshold, a challenger more or fewer."""
@@ -241,29 +327,20 @@ class Standing:
         told, self.shadows = self.shadows, []
         return told
 
-    # ------------------------------------------------------------------------------------------ what alerts, in full
+    # --------------------------------------------------------------------------------------------------- what alerts
 
     def fire(
         self,
         moment: Moment,
         subject: Subject,
         score: float,
-        values: Mapping[str, float],
-        usual: Mapping[str, float],
+        values: Sequence[float],
         related: tuple[Subject, ...],
-        facts: tuple[Fact, ...] | None = None,
+        later: Explains,
     ) -> Fire:
-        """What alerts, in full but for the name of its event; `values` has all that the detector needs.
-
-        `facts` are those of the moment where they are not said.
-        """
+        """What alerts, but for the name of its event and what explains it; `values` are of all that is needed, in order."""
         detector = self.detector
-        signals = {name: values[name] for name in self.signals}
-        usually = {name: usual.get(name, math.nan) for name in self.signals}
-        contributions, intercept = self.card.explained(signals)
         home, active = self._whereabouts(moment, values)
-        if facts is None:
-            facts = tuple(self._fact(name, values[name], moment.ts) for name in self.told)
         return Fire(
             seq=moment.seq,
             ts=moment.ts,
@@ -284,13 +361,6 @@ class Standing:
             threshold=self.threshold,
             bands=detector.bands,
             related=related,
-            facts=facts,
-            reasons=reasons_of(self.words, signals, usually, contributions),
-            contributions=contributions,
-            intercept=intercept,
-            features=signals,
-            usual={name: value for name, value in usually.items() if not math.isnan(value)},
-            counterfactual=counterfactual_of(self, self.words, signals),
             home_force=home,
             active_forces=((active, 1.0),) if active else (),
             current_force=moment.force,
@@ -299,23 +369,19 @@ class Standing:
             harm=detector.harm,
             quiet_after_us=detector.quiet_hours * _HOUR_US,
             data_class=self.data_class,
+            later=later,
         )
 
-    def _whereabouts(self, moment: Moment, values: Mapping[str, float]) -> tuple[int, int]:
+    def _whereabouts(self, moment: Moment, values: Sequence[float]) -> tuple[int, int]:
         """The forces where the subject lives and where it is active; 0 is not known."""
-        detector = self.detector
         home, active, seen = (
-            code_in(values[column]) if column else 0
-            for column in (detector.place, detector.active, detector.seen)
+            0 if place is None else code_in(values[place])
+            for place in (self.speech.home, self.speech.active, self.speech.seen)
         )
         home = home or moment.home
         if not home and not active:  # better a campus that may pass it on than nobody
             active = seen or moment.nearest
         return home, active
-
-    def _fact(self, name: str, value: float, ts: int) -> Fact:
-        meaning = self.meanings[name]
-        return fact_of(name, meaning.unit, duration(meaning.within) if meaning.within else None, value, ts)
 
 
 def _plain(model: Model) -> dict[str, Any]:
@@ -361,10 +427,10 @@ def known(value: float) -> float | None:
 
 
 def counterfactual_of(
-    standing: Standing, words: dict[str, str], values: dict[str, float]
+    card: Model, threshold: float, words: dict[str, str], values: dict[str, float]
 ) -> Counterfactual | None:
     """The smallest change of one value that would not have alerted, in words."""
-    found = standing.card.smallest_change(values, standing.threshold)
+    found = card.smallest_change(values, threshold)
     if found is None:
         return None
     name, would_be = found

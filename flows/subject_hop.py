@@ -6,9 +6,10 @@ their halves paired and scored here (`flows.pairing`).
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from hashlib import blake2b
 from typing import Any, Final
+
+import msgspec
 
 from alerts.record import Subject, apart
 from detectors.base import Detector
@@ -94,7 +95,7 @@ class SubjectHop:
         related = tuple(Subject(kind, token) for _, _, _, kind, token in others.values())
         agree = [name for name in sorted(others) if not apart(self._claim(name), one.fire.claim)]
         fire = with_corroboration(one.fire, tuple(self._spoken(name) for name in agree), related)
-        return replace(one, fire=fire)
+        return msgspec.structs.replace(one, fire=fire)
 
     def _others(self, one: Evidence) -> Said:
         """What the other stream's detectors said of the number's owner within the week."""

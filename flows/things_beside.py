@@ -6,10 +6,9 @@ those of very many SIMs. Such a thing is not named at all, so that it ties nobod
 
 from typing import Final
 
-import numpy as np
-
 from alerts.record import Subject
 from features.rows import Entity
+from flows.standing import Fired
 
 THINGS: Final = {Entity.ACCOUNT: "device", Entity.NUMBER: "handset"}
 """What may be named beside an account or a number."""
@@ -19,8 +18,8 @@ MOST: Final = 8
 """What more use in a month is nobody's own: a large household has fewer, a branch more on its first day."""
 
 
-def thing_beside(entity: Entity, row: np.void, users: float) -> tuple[Subject, ...]:
+def thing_beside(entity: Entity, row: Fired, users: float) -> tuple[Subject, ...]:
     """The device or handset of a row as something to name beside its subject; nothing when too many use it."""
-    if entity not in THINGS or not (row["device_hi"] or row["device_lo"]) or not users <= MOST:
+    if entity not in THINGS or not (row.device_hi or row.device_lo) or not users <= MOST:
         return ()
-    return (Subject.of(THINGS[entity], int(row["device_hi"]), int(row["device_lo"])),)
+    return (Subject.of(THINGS[entity], row.device_hi, row.device_lo),)

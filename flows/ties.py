@@ -5,8 +5,9 @@ Kept for each two parties: who joined them, when, and by which events; forgotten
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Any, Final, NamedTuple
+
+import msgspec
 
 from alerts.record import Happening
 from detectors.base import Detector
@@ -47,21 +48,21 @@ class TieHop:
     def work(self, pairs: Sequence[Crossed], rules: Sequence[Rule]) -> list[Evidence]:
         """Work through a tick's pairs in the one order; gives what alerts."""
         found: dict[str, list[tuple[Crossed, int]]] = {name: [] for name in self.judges}
-        events: dict[int, tuple[Happening, ...]] = {}
+        tying: dict[int, tuple[_Tie, ...]] = {}  # by pair, all that ties its two then
         for crossed in sorted(pairs, key=lambda c: (c.seq, c.number, c.detector, c.halves[1].happened.seq)):
             if crossed.detector not in self.judges:
                 continue
             tied = self._tied(crossed)
             if len(tied) >= self.people[crossed.detector]:
                 found[crossed.detector].append((crossed, len(tied)))
-                events[id(crossed)] = _events(tied)
+                tying[id(crossed)] = tuple(tied.values())
         self._sweep()
         fired = []
         for name, judge in self.judges.items():
             for crossed, evidence in judge.judged(found[name], rules):
                 if evidence.fire is not None:
-                    named = naming(evidence.fire, events[id(crossed)])
-                    fired.append(replace(evidence, fire=named))
+                    named = naming(evidence.fire, _events(tying[id(crossed)]))
+                    fired.append(msgspec.structs.replace(evidence, fire=named))
         return merged(fired)
 
     def _tied(self, crossed: Crossed) -> dict[Token, _Tie]:
@@ -74,7 +75,7 @@ class TieHop:
         events = tuple(Happening(*half.named, half.happened.ts) for half in crossed.halves)
         tied[payment.own_hi, payment.own_lo] = _Tie(ts, events)
         self.touched.add(key)
-        return dict(tied)
+        return tied
 
     def _living(self, key: Key) -> dict[Token, _Tie]:
         tied = self.known.setdefault(key, {})
@@ -145,9 +146,7 @@ class TieHop:
         ]
 
 
-def _events(tied: dict[Token, _Tie]) -> tuple[Happening, ...]:
+def _events(ties: Iterable[_Tie]) -> tuple[Happening, ...]:
     """By which events they are tied, the latest of them when there are many."""
-    events = sorted(
-        {event for tie in tied.values() for event in tie.events}, key=lambda e: (e.ts, e.event_id)
-    )
+    events = sorted({event for tie in ties for event in tie.events}, key=lambda e: (e.ts, e.event_id))
     return tuple(events[-_MOST_EVENTS:])

@@ -102,6 +102,7 @@ class _Heard(Episodes):
 
     def fire(self, fire: Fire) -> Alert | None:
         """Pass a firing on, and take it."""
+        fire = fire.whole()
         self._hear(fire)
         return super().fire(fire)
 
@@ -114,7 +115,7 @@ class _Ears:
 
     def fire(self, fire: Fire) -> Alert | None:
         """Pass a firing on."""
-        self._hear(fire)
+        self._hear(fire.whole())
         return None
 
     def advance(self, clock_ts: int) -> tuple[Alert, ...]:

@@ -26,7 +26,7 @@ Floats = npt.NDArray[np.float64]
 
 
 class Confirmed:
-    """The confirmed alerts of one detector, by their signals."""
+    """The confirmed alerts of one detector, by their signals; what is known is never changed in place, so copies keep."""
 
     def __init__(self, signals: Iterable[Signal], words: Mapping[str, str]) -> None:
         self.signals = tuple(signals)
@@ -39,14 +39,12 @@ class Confirmed:
 
     def confirm(self, alert_id: str, features: Mapping[str, float | None]) -> None:
         """Remember an alert by the values it was scored on."""
-        self._known.pop(alert_id, None)
-        self._known[alert_id] = self._strengths(features)
-        while len(self._known) > KEPT:
-            del self._known[next(iter(self._known))]
+        others = [each for each in self._known.items() if each[0] != alert_id]
+        self._known = dict([*others, (alert_id, self._strengths(features))][-KEPT:])
 
     def take_back(self, alert_id: str) -> None:
         """Forget one that was not confirmed after all."""
-        self._known.pop(alert_id, None)
+        self._known = {name: known for name, known in self._known.items() if name != alert_id}
 
     def nearest(self, features: Mapping[str, float | None]) -> NearestCase | None:
         """The one most like these values; of equals the latest; nothing when none is near."""

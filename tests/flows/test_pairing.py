@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections.abc import Iterable
 from typing import Any
 
 import polars as pl
@@ -88,16 +89,16 @@ def test_a_payment_while_a_call_goes_on_is_scored_at_once() -> None:
     (one,) = _worked(_begins(1, 0), _payment(2, 20 * MINUTE))
     assert one.seq == 2
     assert one.fire is not None
-    assert one.fire.features["between.call_minutes"] == 20.0
-    assert {f.name: f.value for f in one.fire.facts}["between.seen_live"] == 1
+    assert one.fire.whole().features["between.call_minutes"] == 20.0
+    assert {f.name: f.value for f in one.fire.whole().facts}["between.seen_live"] == 1
 
 
 def test_a_payment_during_a_call_told_of_afterwards_is_scored_then() -> None:
     (one,) = _worked(_payment(1, 20 * MINUTE), _call(2, 0, 45))
     assert one.seq == 2
     assert one.fire is not None
-    facts = {f.name: f.value for f in one.fire.facts}
-    assert one.fire.features["between.call_minutes"] == 20.0
+    facts = {f.name: f.value for f in one.fire.whole().facts}
+    assert one.fire.whole().features["between.call_minutes"] == 20.0
     assert facts["between.seen_live"] == 0
     assert facts["between.known_after"] == 25
 
@@ -134,7 +135,7 @@ def test_a_firing_names_the_events_feeds_and_bases_of_both_halves() -> None:
     assert [tuple(e for e in (h.event_id, h.source, h.basis)) for h in one.fire.earlier] == [
         ("c", "operator", "b1")
     ]
-    sources = {f.name.partition(".")[0]: f.sources for f in one.fire.facts}
+    sources = {f.name.partition(".")[0]: f.sources for f in one.fire.whole().facts}
     assert sources == {"payment": ("bank",), "telecoms": ("operator",), "between": ("bank", "operator")}
     assert [s.kind for s in one.fire.related] == ["account", "number", "number"]
     assert one.fire.subject.category == "possible_victim"
@@ -196,7 +197,11 @@ def _made(seq: int, done: tuple[int, str, int, int, int]) -> Note:
 
 
 def _through(scored: Scored) -> tuple[list[Any], list[Crossed]]:
-    return [(e.seq, e.subject.name, e.score, e.fire) for e in scored.evidence], list(scored.ties)
+    return _told(scored.evidence), list(scored.ties)
+
+
+def _told(evidence: Iterable[Evidence]) -> list[Any]:
+    return [(e.seq, e.subject.name, e.score, e.fire and e.fire.whole()) for e in evidence]
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
@@ -211,11 +216,11 @@ def test_ticks_senders_and_falls_change_nothing(
     notes = [_made(seq, each) for seq, each in enumerate(sorted(done))]
     whole, whole_ties = SubjectHop(BOTH), TieHop(BOTH)
     expected = _through(whole.work(0, [Scored(0, (), tuple(notes))]))
-    expected_tied = whole_ties.work(expected[1], ())
+    expected_tied = _told(whole_ties.work(expected[1], ()))
     rng, hop, ties, tick = random.Random(seed), SubjectHop(BOTH), TieHop(BOTH), 0
     states, tie_states = [_kept(hop.dump())], [_kept(ties.dump())]
     found: tuple[list[Any], list[Crossed]] = ([], [])
-    tied: list[Evidence] = []
+    tied: list[Any] = []
     while notes:
         mine, notes = notes[: cuts[tick % len(cuts)]], notes[cuts[tick % len(cuts)] :]
         rng.shuffle(mine)
@@ -225,7 +230,7 @@ def test_ticks_senders_and_falls_change_nothing(
         found[0].extend(fired)
         found[1].extend(crossed)
         rng.shuffle(crossed)
-        tied += ties.work(crossed, ())
+        tied += _told(ties.work(crossed, ()))
         tick += 1
         again = rng.random() < 0.2
         states = [_kept(hop.dump())] if again else [*states, _kept(hop.changes())]
