@@ -279,7 +279,7 @@ def test_two_people_are_chance_and_more_are_a_tie() -> None:
     assert fired
     fire = fired[-1].fire
     assert fire is not None
-    assert fire.features["between.customers"] == 6.0
+    assert fire.whole().features["between.customers"] == 6.0
     assert fire.subject.token.endswith("58")  # 88: the account they pay
     assert [s.kind for s in fire.related] == ["number"]  # those who buy are nobody's suspects
 
