@@ -353,18 +353,25 @@ class Episodes:
         episode.minor |= bool(fire.minor)
         episode.vulnerable |= bool(fire.vulnerable)
         episode.rail |= bool(fire.rail)
-        weights = dict(episode.forces)
-        for code, weight in fire.active_forces:
-            if code and weight > 0:
-                weights[int(code)] = max(float(weight), weights.get(int(code), 0.0))
-        episode.forces = sorted(weights.items())
+        if fire.active_forces:
+            weights = dict(episode.forces)
+            for code, weight in fire.active_forces:
+                if code and weight > 0:
+                    weights[int(code)] = max(float(weight), weights.get(int(code), 0.0))
+            episode.forces = sorted(weights.items())
         _add(episode.indicators, fire.indicators)
         _add(episode.bases, (fire.basis, *(event.basis for event in fire.earlier)))
         _add(episode.sources, (fire.source, *(event.source for event in fire.earlier)))
-        known = {subject.name for subject in episode.related} | {fire.subject.name}
+        if fire.related and len(episode.related) < self._limits.related:
+            self._relate(episode, fire)
+
+    def _relate(self, episode: _Episode, fire: Fire) -> None:
+        """Add whom a firing names beside its subject, each once, while there is room."""
+        known = {(subject.kind, subject.token) for subject in (*episode.related, fire.subject)}
         for subject in fire.related:
-            if subject.name not in known and len(episode.related) < self._limits.related:
-                known.add(subject.name)
+            who = (subject.kind, subject.token)
+            if who not in known and len(episode.related) < self._limits.related:
+                known.add(who)
                 episode.related.append(subject)
 
     def _corroborate(self, key: _Key, episode: _Episode, fire: Fire) -> None:
