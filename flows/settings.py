@@ -24,7 +24,7 @@ SOURCES_FILE: Final = "sources.toml"
 DEFAULT_DATA: Final = Path("linewatch-data")
 
 
-_SHARDS_ALONE: Final = 4
+_SHARDS_ALONE: Final = 8
 _SHARDS_SHARED: Final = 16
 
 
