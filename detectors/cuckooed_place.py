@@ -96,7 +96,7 @@ class CuckooedPlace(NetworkDetector):
 
     @classmethod
     def examples(cls) -> Sequence[Story]:
-        """Customers of a line who come to one cell; customers of a line who go about their own lives."""
+        """Customers of a line who come to one cell; customers who go about their own lives; drivers at a rank."""
         return (
             Story(
                 "twelve customers of one line come to one cell where none of them lives",
@@ -107,36 +107,45 @@ class CuckooedPlace(NetworkDetector):
                 "customers of a line who each go their own way",
                 _visited("elsewhere", one=False, line="+447700900951"),
             ),
+            Story("drivers whom a taxi office rings wait at its rank", _rank()),
         )
+
+
+def _told(n: str, hours: float, number: str, kind: str, **more: Any) -> tuple[str, dict[str, Any]]:
+    at = (_START + timedelta(hours=hours)).isoformat()
+    record = {"event_id": n, "ts": at, "source": "operator", "kind": kind, "number": number}
+    return "telecoms", record | more
+
+
+def _called(n: int, hours: float, caller: str, called: str) -> list[tuple[str, dict[str, Any]]]:
+    """A short call, as both its ends tell it."""
+    call = {"phase": "complete", "answered": True, "duration_s": 25}
+    return [
+        _told(f"in{n}", hours, called, "call", other_number=caller, direction="mt", **call),
+        _told(f"out{n}", hours, caller, "call", other_number=called, direction="mo", **call),
+    ]
 
 
 def _visited(cell: str, *, one: bool, line: str) -> list[tuple[str, dict[str, Any]]]:
     events: list[tuple[str, dict[str, Any]]] = []
     first = 952 if one else 972
+    for n in range(96):
+        day, k = divmod(n, 24)
+        hours, customer = 24 * day + 0.5 * k, f"+447700900{first + (5 * k) % 12}"
+        events += _called(2 * n, hours, customer, line) + _called(2 * n + 1, hours + 0.33, customer, line)
+        where = cell if one else f"cell-{(7 * k + 5 * day) % 40}"
+        events.append(_told(f"seen{n}", hours + 0.45, customer, "location", cell=where))
+    return sorted(events, key=lambda e: str(e[1]["ts"]))
 
-    def tell(hours: float, number: str, kind: str, **more: Any) -> None:
-        at = (_START + timedelta(hours=hours)).isoformat()
-        record = {
-            "event_id": f"t{len(events)}",
-            "ts": at,
-            "source": "operator",
-            "kind": kind,
-            "number": number,
-        }
-        events.append(("telecoms", record | more))
 
-    for day in range(4):
-        for k in range(24):
-            customer = f"+447700900{first + (5 * k) % 12}"
-            for minutes in (0, 20):
-                at = 24 * day + 0.5 * k + minutes / 60
-                call = {"phase": "complete", "answered": True, "duration_s": 25}
-                tell(at, line, "call", other_number=customer, direction="mt", **call)
-                tell(at, customer, "call", other_number=line, direction="mo", **call)
-            tell(
-                24 * day + 0.5 * k + 0.45,
-                customer,
-                "location",
-                cell=cell if one else f"cell-{(7 * k + 5 * day) % 40}",
-            )
+def _rank() -> list[tuple[str, dict[str, Any]]]:
+    """An office's customers ring it again and again; it rings eight drivers, who wait for that at one rank."""
+    events: list[tuple[str, dict[str, Any]]] = []
+    office = "+447700900010"
+    for n in range(96):
+        day, k = divmod(n, 24)
+        hours, customer, driver = 24 * day + 0.5 * k, f"+4477009000{11 + k}", f"+4477009000{35 + n % 8}"
+        events += _called(3 * n, hours, customer, office) + _called(3 * n + 1, hours + 0.33, customer, office)
+        events += _called(3 * n + 2, hours + 0.05, office, driver)
+        events.append(_told(f"seen{n}", hours + 0.45, driver, "location", cell="rank"))
     return sorted(events, key=lambda e: str(e[1]["ts"]))
