@@ -10,15 +10,18 @@ the payer's end; they are seen at the payee's, from the second victim on.
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import polars as pl
 
 from detectors.base import Detector, Story
-from features.rows import Entity
+from features.rows import ROUND_SUMS_MINOR, Entity
 from models.scorecard import Signal
 
 _START = datetime(2026, 3, 9, 11, 0, tzinfo=UTC)
+_STREET: Final = 5
+"""From so many small round sums a week on, seven in ten of its receipts, an account is a possible till (signal P1)."""
+_STREET_SHARE: Final = 0.7
 _FIRST_DAY = 1.0  # a scam's payments to one payee follow each other within hours; longer series have their own detector
 
 
@@ -27,7 +30,7 @@ class AppScam(Detector):
 
     id = "app_scam"
     title = "A payment that its payer may be deceived into"
-    version = 3
+    version = 4
     status = "experimental"
     threat = "fraud"
     typology = "app_fraud"
@@ -35,7 +38,16 @@ class AppScam(Detector):
     stream = "payments"
     subject = Entity.ACCOUNT
     four_p = "protect"
-    gate = (pl.col("payee_age") <= _FIRST_DAY) & (pl.col("payment_amount") > 0)
+    # a small sum to an account that lives on small round sums is a purchase on the street: see line_money
+    gate = (
+        (pl.col("payee_age") <= _FIRST_DAY)
+        & (pl.col("payment_amount") > 0)
+        & (
+            (pl.col("payment_amount") > ROUND_SUMS_MINOR[-1])
+            | (pl.col("other.street_sums_7d") < _STREET)
+            | (pl.col("other.street_share_7d") < _STREET_SHARE)
+        )
+    )
     # weights are fitted on made-up worlds over a month's end, close to an expert's
     signals = (
         Signal("since_payee_added", 3_600, 120, 4.0),
@@ -79,6 +91,7 @@ class AppScam(Detector):
         "A deposit, a car, a builder or a solicitor: large, once, to somebody never paid before.",
         "A payee known under another name than their bank's (a married name, a trading name).",
         "A move of savings to a new account of one's own at another bank.",
+        "A buyer on the street: small round sums to an account that many pay such sums are left to `line_money`.",
     )
     runbook = (
         "Have the bank call the payer now, away from any call in progress: who asked for the payment, and how did they get in touch?",
@@ -88,7 +101,7 @@ class AppScam(Detector):
 
     @classmethod
     def examples(cls) -> Sequence[Story]:
-        """A safe-account scam; a builder; a friend paid back."""
+        """A safe-account scam; a builder; a friend paid back; what is bought on the street."""
         return (
             Story(
                 "talked into a 'safe account', limit raised, warning overridden",
@@ -97,6 +110,7 @@ class AppScam(Detector):
             ),
             Story("a builder's deposit, the name matches, the account is old", _builder()),
             Story("a friend paid back for dinner", _friend()),
+            Story("one of many who pay twenty pounds to the till of a line", _street()),
         )
 
 
@@ -151,3 +165,18 @@ def _friend() -> list[tuple[str, dict[str, Any]]]:
     events.append(_event(61, _START - timedelta(minutes=2), payer, "payee_added"))
     more = {"payee_age_band": "18-20", "new_payee": True, "cop": "close_match", "cop_overridden": True}
     return [*events, _pay(62, _START, payer, friend, 22.5, **more)]
+
+
+def _street() -> list[tuple[str, dict[str, Any]]]:
+    """The till is three weeks old, strangers pay it, and it sends on what they pay: a crime, but nobody is deceived."""
+    till, payer = "00-00-73 00000004", "00-00-71 00000004"
+    young = {"payee_opened": (_START - timedelta(days=20)).date().isoformat(), "new_payee": True}
+    events = []
+    for k in range(12):
+        at = _START - timedelta(hours=3 * (12 - k))
+        events.append(_pay(70 + k, at, f"00-00-71 000000{40 + k}", till, 20.0, **young))
+    for k in range(2):
+        at = _START - timedelta(hours=3 * k + 2)
+        events.append(_pay(90 + k, at, till, f"00-00-75 000000{40 + k}", 90.0, new_payee=True))
+    events.append(_event(92, _START - timedelta(minutes=2), payer, "payee_added"))
+    return [*sorted(events, key=lambda e: e[1]["ts"]), _pay(93, _START, payer, till, 20.0, **young)]

@@ -2,7 +2,8 @@
 
 A line needs a place in the market: it befriends, pays or frightens somebody who lives alone, often older, ill or dependent
 on drugs, and sells from their home. Then people who ring the line come to one cell they otherwise have no business in,
-briefly, at all hours, day after day, and one or two phones that the line rings stay there overnight. The tenant is a victim.
+briefly, at all hours, day after day, and one or two phones that the line rings stay there overnight. Whom it rings is no
+customer: a taxi office's drivers come to their rank day after day too. The tenant is a victim.
 A cell is wider than a flat: what is found is where to look, and for whose sake.
 """
 
@@ -24,7 +25,7 @@ _VISITOR = (
     & (pl.col("times_here") <= 8)
     & (pl.col("its_contacters") >= 8)
     & (pl.col("its_contacts_each") >= 2.2)
-    & (pl.col("its_rung") <= 0.35)
+    & (pl.col("its_rung") <= 0.25)
 )
 _STAYS = (pl.col("line_runs_7d") >= 5) & (pl.col("its_contacters") >= 8)
 
@@ -34,7 +35,7 @@ class CuckooedPlace(NetworkDetector):
 
     id = "cuckooed_place"
     title = "One cell to which a line's customers come, day after day"
-    version = 3
+    version = 4
     status = "experimental"
     threat = "county_lines"
     typology = "cuckooing"
@@ -58,7 +59,7 @@ class CuckooedPlace(NetworkDetector):
         (pl.col("visits.customers_7d") >= 6)
         & (pl.col("its_contacters") >= 8)
         & (pl.col("its_contacts_each") >= 2.2)
-        & (pl.col("its_rung") <= 0.35)
+        & (pl.col("its_rung") <= 0.25)
     )
     signals = (
         # where they come to, of all the places they go: in an ordinary cell of their town it is a fiftieth
@@ -87,6 +88,7 @@ class CuckooedPlace(NetworkDetector):
         "A chemist, a hostel or a station in the middle of a small town, where many people come for other reasons.",
         "A support service or surgery for people who use drugs: the same visitors, by day.",
         "A pub or a park where a line's customers meet.",
+        "The rank where the drivers of a taxi office wait, or the middle of the town that a takeaway delivers to.",
     )
     runbook = (
         "Look who lives in the area of the cell and is known to be vulnerable; ask neighbourhood officers and housing first.",

@@ -54,7 +54,8 @@ class PlaceVisits(Network):
     """The declaration; its fields name carried columns.
 
     * `customer_of`: the line whose customer the row's number is (its id as a float); absent or 0: nobody's.
-    * `line_like`, `courier_like`: the row's number is one from `line_from`, `courier_from` on.
+    * `line_like`, `courier_like`: the row's number is one from `line_from`, `courier_from` on; a courier-like number (a
+      runner, a taxi office's driver) is nobody's customer.
     * `ordinary`: how many different numbers the cell sees in a week (such as `cell.visitors_7d`); absent: not known.
 
     Columns: `visits.customers_7d`, `.visits_7d`, `.days_7d`, `.share_7d`, `.per_customer_7d`, `.of_cell`, `.staying_7d`
@@ -149,7 +150,7 @@ class VisitState:
                 if (ts // (2 * HALF_HOUR_US)) % 24 in _NIGHT:
                     staying = self.nights.setdefault(cell, {})
                     staying[lo & ID_MASK] = max(half_hour, staying.get(lo & ID_MASK, 0))
-            line = line_of[i]
+            line = 0.0 if courier_like[i] else line_of[i]  # whom it sends about is no customer of it
             if line > 0.0:
                 self._visit(int(line), cell, lo, half_hour, values[i])
                 values[i, 5] = values[i, 0] / ordinary[i] if ordinary[i] > 0.0 else np.nan

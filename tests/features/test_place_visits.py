@@ -28,6 +28,8 @@ SEEN = st.lists(
 )
 LINE_OF = {1: 8.0, 2: 8.0, 3: 8.0, 4: 9.0, 5: math.nan}
 """Customers of line 8 and of line 9; 6 and 7 are couriers; 8 and 9 are lines."""
+CARRIED = LINE_OF | {6: 8.0, 7: 9.0}
+"""What the rows carry: a courier was in contact with its line too, and is no customer for that."""
 
 
 def rows_of(seen: list[tuple[int, int, int]]) -> tuple[Rows, dict[str, Any]]:
@@ -38,7 +40,7 @@ def rows_of(seen: list[tuple[int, int, int]]) -> tuple[Rows, dict[str, Any]]:
         rows[i]["own_hi"], rows[i]["own_lo"] = 4, who
     whose = np.array([who for _, who, _ in seen], dtype=np.int64)
     return rows, {
-        "line": np.array([LINE_OF.get(int(who), math.nan) for who in whose]),
+        "line": np.array([CARRIED.get(int(who), math.nan) for who in whose]),
         "is_line": np.isin(whose, [8, 9]).astype(np.float64),
         "is_courier": np.isin(whose, [6, 7]).astype(np.float64),
         "visitors": np.full(len(seen), 12.0),
