@@ -84,8 +84,8 @@ class AppScam(Detector):
     place = "home_force"
     quiet_hours = 48
     misses = (
-        "A first small purchase to a long-held account whose name matches, payees at banks that report nothing, and "
-        "suppliers that say neither what is a new payee nor whether the name matched."
+        "A first small purchase to a long-held account whose name matches, small round sums to an account that is paid "
+        "little else, payees at banks that report nothing, and suppliers that say neither what is a new payee nor whether the name matched."
     )
     innocent = (
         "A deposit, a car, a builder or a solicitor: large, once, to somebody never paid before.",
