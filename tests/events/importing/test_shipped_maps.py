@@ -167,6 +167,70 @@ def test_amlsim_1k_reads_its_columns(bench: Bench, tmp_path: Path) -> None:
     ]
 
 
+def test_ibm_aml_keeps_currencies_apart_and_tells_money_within_an_account(bench: Bench) -> None:
+    done = bench(
+        "ibm-aml",
+        "Timestamp,From Bank,Account,To Bank,Account,Amount Received,Receiving Currency,Amount Paid,"
+        "Payment Currency,Payment Format,Is Laundering\n"
+        "2022/09/01 00:22,010,8A,010,8A,3697.34,US Dollar,3697.34,US Dollar,Reinvestment,0\n"
+        "2022/09/01 00:20,03208,8B,001,8A,500,Yen,500,Yen,ACH,0\n"
+        "2022/09/01 00:21,03208,8B,001,8C,0.014999,Bitcoin,0.014999,Bitcoin,Bitcoin,1\n",
+    )
+    assert done.summary.refused == {}
+    assert [
+        (each["event_id"], each["rail"], each["payer_account"], each["amount_minor"], each["currency"])
+        for each in done.payments
+    ] == [
+        ("ibm-2", "fps", "IBM-03208-8B", 500, "JPY"),
+        ("ibm-3", "fps", "IBM-03208-8B", 1, "XXX"),
+        ("ibm-1", "internal", "IBM-010-8A", 369734, "USD"),
+    ]
+    assert [(each["about"], each["ts"], each["subjects"]) for each in done.streams["labels"]] == [
+        ("event:ibm-3", "2022-09-08T00:21:00Z", ["account:IBM-03208-8B", "account:IBM-001-8C"])
+    ]
+
+
+def test_saml_d_reads_its_columns(bench: Bench) -> None:
+    done = bench(
+        "saml-d",
+        "Time,Date,Sender_account,Receiver_account,Amount,Payment_currency,Received_currency,"
+        "Sender_bank_location,Receiver_bank_location,Payment_type,Is_laundering,Laundering_type\n"
+        "10:35:19,2022-10-07,8724731955,2769355426,1459.15,UK pounds,UK pounds,UK,UK,Cash Deposit,0,Normal\n"
+        "10:35:20,2022-10-07,1491989064,8401255335,6019.64,Yen,Dirham,Japan,UAE,Cross-border,1,Smurfing\n",
+    )
+    assert [(each["ts"], each["amount_minor"], each["currency"]) for each in done.payments] == [
+        ("2022-10-07T10:35:19Z", 145915, "GBP"),
+        ("2022-10-07T10:35:20Z", 6020, "JPY"),
+    ]
+    assert [(each["about"], each["typology"]) for each in done.streams["labels"]] == [
+        ("event:sd-2", "smurfing")
+    ]
+    assert "Laundering_type" not in str(done.payments)
+
+
+def test_paysim_cash_is_the_customers_alone(bench: Bench) -> None:
+    done = bench(
+        "paysim",
+        "step,type,amount,nameOrig,oldbalanceOrg,newbalanceOrig,nameDest,oldbalanceDest,newbalanceDest,"
+        "isFraud,isFlaggedFraud\n"
+        "1,PAYMENT,1060.31,C1,1089.0,28.69,M1,0.0,0.0,0,0\n"
+        "1,TRANSFER,181.0,C2,181.0,0.0,C3,0.0,0.0,1,0\n"
+        "2,CASH_OUT,181.0,C4,181.0,0.0,C5,0.0,0.0,1,0\n"
+        "3,CASH_IN,10,C1,28.69,38.69,C5,0,0,0,0\n",
+    )
+    assert done.summary.refused == {}
+    assert [
+        (each["ts"][11:13], each["rail"], each.get("payer_account"), each.get("payee_account"))
+        for each in done.payments
+    ] == [
+        ("01", "wallet", "PS-C1", "PS-M1"),
+        ("01", "fps", "PS-C2", "PS-C3"),
+        ("02", "cash_withdrawal", "PS-C4", None),
+        ("03", "cash_deposit", None, "PS-C1"),
+    ]
+    assert [each["about"] for each in done.streams["labels"]] == ["event:ps-2", "event:ps-3"]
+
+
 BANK = """Transaction ID,End To End ID,Date,Time,Amount,From Sort Code,From Account,To Sort Code,To Account,\
 Customer Mobile,Customer Age,New Payee,Device,Reference,Scheme,Channel
 T2,E2,01/06/2024,12:00:01,"£1,250.00",00-00-01,12345678,00-00-02,1234,07700 900123,34,Y,d1,rent,Faster Payment,App
