@@ -110,7 +110,11 @@ def passed(inputs: dict[str, str], folder: Path) -> Iterator[tuple[Edges, pl.Ser
 
 
 def known(inputs: dict[str, str], folder: Path) -> tuple[Floats, list[str], list[str], Rows]:
-    """Everything known of each transfer between two accounts, its event's id, the columns' names, and the rows."""
+    """Everything known of each transfer between two accounts, its event's id, the columns' names, and the rows.
+
+    Raises:
+        SystemExit: there is no such transfer.
+    """
     scorer = NetworkScorer(Everything, "synthetic")
     values, ids, rows = [], [], []
     for edges, names in passed(inputs, folder):
@@ -119,6 +123,8 @@ def known(inputs: dict[str, str], folder: Path) -> tuple[Floats, list[str], list
         values.append(told[between])
         ids += names.filter(pl.Series(between)).to_list()
         rows.append(edges.rows[between])
+    if not ids:
+        raise SystemExit("no row became a transfer between two accounts: nothing can be told")
     return np.concatenate(values), ids, list(scorer.places), np.concatenate(rows)
 
 
@@ -202,7 +208,13 @@ def imported(name: str, source: Path, folder: Path, *, amounts: bool) -> tuple[P
     out = folder / "events"
     out.mkdir()
     paths = {each.name: each.path for each in shipped_maps()}
-    outputs = import_file(paths.get(name, Path(name)), source, out, out_format="parquet").outputs
+    summary = import_file(paths.get(name, Path(name)), source, out, out_format="parquet")
+    outputs = summary.outputs
+    if summary.refused:
+        print(
+            f"{sum(summary.refused.values())} of {summary.rows_in} rows were refused: {summary.refused}",
+            file=sys.stderr,
+        )
     if missing := {"payments", "labels"} - outputs.keys():
         raise SystemExit(f"the map {name} yields no {' and no '.join(sorted(missing))}; both are needed here")
     told = pl.read_parquet(outputs["labels"]).filter(pl.col("label") == "confirmed")["about"]
