@@ -88,11 +88,11 @@ def say(files: list[Path], out: Path | None) -> None:
             print(f"| {week + 1} | {' | '.join(f'{share:.3f}' for share in shares)} |")
         for way, pairs in ways.items():
             for after, words in ((False, "before"), (True, "after")):
-                found = gained(pairs, name, after=after)
-                if found is None:
+                difference = gained(pairs, name, after=after)
+                if difference is None:
                     print(f"{way}: too few weeks {words} the change to compare")
                     continue
-                mean, low, high = found
+                mean, low, high = difference
                 print(
                     f"{way}: {mean:+.3f} of the reviews more found {words} the change ({low:+.3f} to {high:+.3f})"
                 )

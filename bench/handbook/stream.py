@@ -150,7 +150,10 @@ def _reports(tick: Tick) -> list[Report]:
     told = pl.DataFrame(
         [column(labels, "labels", name) for name in ("about_id", "recorded_ts", "seq", "label")]
     )
-    return [Report(*row[:3], row[3] == _CONFIRMED) for row in told.sort("seq").iter_rows()]
+    return [
+        Report(event_id, at, seq, label == _CONFIRMED)
+        for event_id, at, seq, label in told.sort("seq").iter_rows()
+    ]
 
 
 def contract_events(raw: Path, folder: Path) -> dict[str, str]:
