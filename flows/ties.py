@@ -4,6 +4,7 @@ The subject hop finds one person's pair at a time; only here, in one place, it i
 Kept for each two parties: who joined them, when, and by which events; forgotten after the detector's time.
 """
 
+import heapq
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -26,7 +27,7 @@ Token = tuple[int, int]
 Key = tuple[str, Token, Token]
 
 
-class _Tie(NamedTuple):
+class Tie(NamedTuple):
     """One person's: when last, and by which events."""
 
     ts: int
@@ -40,7 +41,8 @@ class TieHop:
         self.within = {d.id: duration(d.ties.within) for d in crossing(detectors) if d.ties}
         self.people = {d.id: d.ties.people for d in crossing(detectors) if d.ties}
         self.judges = {d.id: Judge(d, data_class) for d in crossing(detectors) if d.ties}
-        self.known: dict[Key, dict[Token, _Tie]] = {}
+        self.known: dict[Key, dict[Token, Tie]] = {}
+        self._oldest: dict[Key, int] = {}  # no tie of a key is older than this
         self.touched: set[Key] = set()
         self.now = 0
         self._swept = 0
@@ -48,7 +50,7 @@ class TieHop:
     def work(self, pairs: Sequence[Crossed], rules: Sequence[Rule]) -> list[Evidence]:
         """Work through a tick's pairs in the one order; gives what alerts."""
         found: dict[str, list[tuple[Crossed, int]]] = {name: [] for name in self.judges}
-        tying: dict[int, tuple[_Tie, ...]] = {}  # by pair, all that ties its two then
+        tying: dict[int, tuple[Tie, ...]] = {}  # by pair, all that ties its two then
         for crossed in sorted(pairs, key=lambda c: (c.seq, c.number, c.detector, c.halves[1].happened.seq)):
             if crossed.detector not in self.judges:
                 continue
@@ -61,11 +63,11 @@ class TieHop:
         for name, judge in self.judges.items():
             for crossed, evidence in judge.judged(found[name], rules):
                 if evidence.fire is not None:
-                    named = naming(evidence.fire, _events(tying[id(crossed)]))
+                    named = naming(evidence.fire, latest_events(tying[id(crossed)]))
                     fired.append(msgspec.structs.replace(evidence, fire=named))
         return merged(fired)
 
-    def _tied(self, crossed: Crossed) -> dict[Token, _Tie]:
+    def _tied(self, crossed: Crossed) -> dict[Token, Tie]:
         """Note who joins the two; gives all who did within the time, as seen now."""
         payment, contact = crossed.payment.happened, crossed.telecoms.happened
         ts = max(payment.ts, contact.ts)
@@ -73,15 +75,18 @@ class TieHop:
         key = (crossed.detector, payment.other, contact.other)
         tied = self._living(key)
         events = tuple(Happening(*half.named, half.happened.ts) for half in crossed.halves)
-        tied[payment.own_hi, payment.own_lo] = _Tie(ts, events)
+        tied[payment.own_hi, payment.own_lo] = Tie(ts, events)
+        self._oldest[key] = min(ts, self._oldest.get(key, ts))
         self.touched.add(key)
         return tied
 
-    def _living(self, key: Key) -> dict[Token, _Tie]:
+    def _living(self, key: Key) -> dict[Token, Tie]:
         tied = self.known.setdefault(key, {})
         since = self.now - self.within[key[0]]
-        for person in [person for person, tie in tied.items() if tie.ts < since]:
-            del tied[person]
+        if tied and self._oldest.get(key, since - 1) < since:
+            for person in [person for person, tie in tied.items() if tie.ts < since]:
+                del tied[person]
+            self._oldest[key] = min((tie.ts for tie in tied.values()), default=self.now)
         return tied
 
     def _sweep(self) -> None:
@@ -91,6 +96,7 @@ class TieHop:
         self._swept = self.now
         for key in [key for key in self.known if not self._living(key)]:
             del self.known[key]
+            self._oldest.pop(key, None)
 
     def __len__(self) -> int:
         """How many people's ties are remembered."""
@@ -131,10 +137,12 @@ class TieHop:
                 self.judges[name].restore(state)
         for (name, one, other), tied in plain["known"]:
             if name in self.judges:
-                self.known[name, tuple(one), tuple(other)] = {
-                    tuple(who): _Tie(ts, tuple(Happening(*event) for event in events))
+                key = (name, tuple(one), tuple(other))
+                self.known[key] = {
+                    tuple(who): Tie(ts, tuple(Happening(*event) for event in events))
                     for who, ts, events in tied
                 }
+                self._oldest.pop(key, None)
 
     def told(self) -> list[Any]:
         """All that is known, in one order: for the digest."""
@@ -146,7 +154,12 @@ class TieHop:
         ]
 
 
-def _events(ties: Iterable[_Tie]) -> tuple[Happening, ...]:
+def latest_events(ties: Sequence[Tie]) -> tuple[Happening, ...]:
     """By which events they are tied, the latest of them when there are many."""
-    events = sorted({event for tie in ties for event in tie.events}, key=lambda e: (e.ts, e.event_id))
-    return tuple(events[-_MOST_EVENTS:])
+    since = heapq.nlargest(_MOST_EVENTS, [tie.ts for tie in ties])[
+        -1
+    ]  # no event of a tie is later than the tie
+    events = {event for tie in ties if tie.ts >= since for event in tie.events if event.ts >= since}
+    if len(events) < _MOST_EVENTS:  # few ties, or several by one event
+        events = {event for tie in ties for event in tie.events}
+    return tuple(sorted(events, key=lambda e: (e.ts, e.event_id))[-_MOST_EVENTS:])

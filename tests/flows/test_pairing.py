@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alerts.record import Happening
 from detectors.call_during_payment import CallDuringPayment
 from detectors.cross import PAYMENT, TELECOMS, CrossDetector, Happened
 from detectors.line_and_money import LineAndMoney
@@ -21,7 +22,7 @@ from flows.plain import pack, unpack
 from flows.second_pass import Scored
 from flows.split import Names, Rule
 from flows.subject_hop import SubjectHop
-from flows.ties import TieHop
+from flows.ties import Tie, TieHop, latest_events
 
 MINUTE = 60_000_000
 HOUR = 60 * MINUTE
@@ -290,3 +291,16 @@ def test_the_same_person_again_is_not_one_more() -> None:
     assert len(ties) == 2
     ties.work(_pairs(2), ())
     assert len(ties) == 2
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30), st.integers(0, 5)), min_size=1, max_size=90)
+)
+def test_a_tie_is_named_by_the_latest_events_of_all_who_make_it(drawn: list[tuple[int, int, int]]) -> None:
+    ties = []
+    for place, (one, other, shared) in enumerate(drawn):
+        own = f"e{place}" if shared else "of several"  # now and then the same event ties several
+        events = (Happening(own, "bank", "", one if shared else 7), Happening(f"c{place}", "net", "", other))
+        ties.append(Tie(max(event.ts for event in events), events))
+    every = sorted({event for tie in ties for event in tie.events}, key=lambda e: (e.ts, e.event_id))
+    assert latest_events(ties) == tuple(every[-40:])
