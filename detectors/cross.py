@@ -116,10 +116,14 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Ties:
-    """For a detector about two parties that many people join: from how many people on, within which time."""
+    """For a detector about two parties that many people join: from how many people on, within which time.
+
+    It is judged when somebody joins who had not, and by those who had once in every so long.
+    """
 
     people: int
     within: str
+    every: str
 
 
 class CrossDetector(Detector, is_kind=True):

@@ -33,7 +33,7 @@ class LineAndMoney(CrossDetector):
 
     id = "line_and_money"
     title = "People who ring a line-like number pay the same account"
-    version = 2
+    version = 3
     status = "experimental"
     threat = "county_lines"
     typology = "line_and_money"
@@ -54,7 +54,7 @@ class LineAndMoney(CrossDetector):
         keeps="24h",
     )
     within = "24h"
-    ties = Ties(people=3, within="7d")
+    ties = Ties(people=3, within="7d", every="1h")
     between = (
         Between(
             "customers",

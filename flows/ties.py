@@ -1,7 +1,9 @@
 """Ties: two parties that many people join, each by being in contact with the one and paying the other.
 
 The subject hop finds one person's pair at a time; only here, in one place, it is known how many people did the same.
-Kept for each two parties: who joined them, when, and by which events; forgotten after the detector's time.
+Kept for each two parties: who joined them, when, and by which events; forgotten after the detector's time. A till's
+hundred customers meet its line several times a day, and say no more each time: two parties are judged when somebody
+new joins them, and else once in the detector's `every`, by its clock.
 """
 
 import heapq
@@ -40,9 +42,11 @@ class TieHop:
     def __init__(self, detectors: Iterable[type[Detector]] = (), data_class: str = "synthetic") -> None:
         self.within = {d.id: duration(d.ties.within) for d in crossing(detectors) if d.ties}
         self.people = {d.id: d.ties.people for d in crossing(detectors) if d.ties}
+        self.every = {d.id: duration(d.ties.every) for d in crossing(detectors) if d.ties}
         self.judges = {d.id: Judge(d, data_class) for d in crossing(detectors) if d.ties}
         self.known: dict[Key, dict[Token, Tie]] = {}
         self._oldest: dict[Key, int] = {}  # no tie of a key is older than this
+        self._latest: dict[Key, int] = {}
         self.touched: set[Key] = set()
         self.now = 0
         self._swept = 0
@@ -54,8 +58,8 @@ class TieHop:
         for crossed in sorted(pairs, key=lambda c: (c.seq, c.number, c.detector, c.halves[1].happened.seq)):
             if crossed.detector not in self.judges:
                 continue
-            tied = self._tied(crossed)
-            if len(tied) >= self.people[crossed.detector]:
+            tied, tells = self._tied(crossed)
+            if tells and len(tied) >= self.people[crossed.detector]:
                 found[crossed.detector].append((crossed, len(tied)))
                 tying[id(crossed)] = tuple(tied.values())
         self._sweep()
@@ -67,18 +71,27 @@ class TieHop:
                     fired.append(msgspec.structs.replace(evidence, fire=named))
         return merged(fired)
 
-    def _tied(self, crossed: Crossed) -> dict[Token, Tie]:
-        """Note who joins the two; gives all who did within the time, as seen now."""
+    def _tied(self, crossed: Crossed) -> tuple[dict[Token, Tie], bool]:
+        """Note who joins the two; gives all who did within the time, as seen now, and whether that tells anything new."""
         payment, contact = crossed.payment.happened, crossed.telecoms.happened
         ts = max(payment.ts, contact.ts)
         self.now = max(self.now, ts)
         key = (crossed.detector, payment.other, contact.other)
         tied = self._living(key)
-        events = tuple(Happening(*half.named, half.happened.ts) for half in crossed.halves)
-        tied[payment.own_hi, payment.own_lo] = Tie(ts, events)
+        person, every = (payment.own_hi, payment.own_lo), self.every[crossed.detector]
+        tells = person not in tied or self._latest_of(key) // every < ts // every
+        if person not in tied or tied[person].ts <= ts:
+            tied[person] = Tie(ts, tuple(Happening(*half.named, half.happened.ts) for half in crossed.halves))
         self._oldest[key] = min(ts, self._oldest.get(key, ts))
+        self._latest[key] = max(ts, self._latest_of(key))
         self.touched.add(key)
-        return tied
+        return tied, tells
+
+    def _latest_of(self, key: Key) -> int:
+        """When somebody joined the two last, of those who are still known."""
+        if key not in self._latest:
+            self._latest[key] = max((tie.ts for tie in self.known[key].values()), default=0)
+        return self._latest[key]
 
     def _living(self, key: Key) -> dict[Token, Tie]:
         tied = self.known.setdefault(key, {})
@@ -87,6 +100,8 @@ class TieHop:
             for person in [person for person, tie in tied.items() if tie.ts < since]:
                 del tied[person]
             self._oldest[key] = min((tie.ts for tie in tied.values()), default=self.now)
+            if not tied:
+                self._latest.pop(key, None)
         return tied
 
     def _sweep(self) -> None:
@@ -97,6 +112,7 @@ class TieHop:
         for key in [key for key in self.known if not self._living(key)]:
             del self.known[key]
             self._oldest.pop(key, None)
+            self._latest.pop(key, None)
 
     def __len__(self) -> int:
         """How many people's ties are remembered."""
@@ -143,6 +159,7 @@ class TieHop:
                     for who, ts, events in tied
                 }
                 self._oldest.pop(key, None)
+                self._latest.pop(key, None)
 
     def told(self) -> list[Any]:
         """All that is known, in one order: for the digest."""

@@ -258,20 +258,23 @@ def _kept(state: dict[str, Any]) -> dict[str, Any]:
 # ------------------------------------------------------------------------------------------------------------ ties
 
 
+LINE_LIKE = {
+    "other.senders_7d": 4.0, "other.street_share_7d": 1.0, "other.bursts_7d": 6.0, "other.answer_share_7d": 0.2,
+    "other.call_length_7d": 30.0, "other.overlap_7d": 0.9, "other.prepaid": 1.0,
+}  # fmt: skip
+
+
+def _halves(person: int, seq: int, called: int, paid: int) -> list[Note]:
+    more = {"detector": LineAndMoney, "number": (7, person), "values": LINE_LIKE}
+    return [
+        _note(seq, TELECOMS, called, other=99, **more),
+        _note(seq + 1, PAYMENT, paid, own=person + 1, other=88, **more),
+    ]
+
+
 def _pairs(people: int) -> list[Crossed]:
-    strong = {
-        "other.senders_7d": 4.0, "other.street_share_7d": 1.0, "other.bursts_7d": 6.0, "other.answer_share_7d": 0.2,
-        "other.call_length_7d": 30.0, "other.overlap_7d": 0.9, "other.prepaid": 1.0,
-    }  # fmt: skip
-    hop = Pairing(BOTH)
-    notes = []
-    for k in range(people):
-        more = {"detector": LineAndMoney, "number": (7, k), "values": strong}
-        notes += [
-            _note(2 * k, TELECOMS, k * MINUTE, other=99, **more),
-            _note(2 * k + 1, PAYMENT, (k + 5) * MINUTE, own=k + 1, other=88, **more),
-        ]
-    return hop.work(notes, None, ())[1]
+    notes = [n for k in range(people) for n in _halves(k, 2 * k, k * MINUTE, (k + 5) * MINUTE)]
+    return Pairing(BOTH).work(notes, None, ())[1]
 
 
 def test_two_people_are_chance_and_more_are_a_tie() -> None:
@@ -283,6 +286,27 @@ def test_two_people_are_chance_and_more_are_a_tie() -> None:
     assert fire.whole().features["between.customers"] == 6.0
     assert fire.subject.token.endswith("58")  # 88: the account they pay
     assert [s.kind for s in fire.related] == ["number"]  # those who buy are nobody's suspects
+
+
+def test_two_parties_are_judged_for_somebody_new_and_else_once_an_hour() -> None:
+    for restarted in (False, True):  # what is remembered over a restart says the same
+        hop = TieHop(BOTH)
+        hop.work(_pairs(6), ())
+        said = []
+        for k, (person, minute) in enumerate(
+            ((1, 20), (2, 50), (7, 55), (7, 58), (1, 62), (2, 63), (1, 121))
+        ):
+            halves = _halves(person, 100 + 2 * k, minute * MINUTE, minute * MINUTE)
+            said.append(bool(hop.work(Pairing(BOTH).work(halves, None, ())[1], ())))
+            hop = _restarted(hop) if restarted else hop
+        assert said == [False, False, True, False, True, False, True]
+        assert len(hop) == 7
+
+
+def _restarted(hop: TieHop) -> TieHop:
+    other = TieHop(BOTH)
+    other.load(unpack(pack(hop.dump())))
+    return other
 
 
 def test_the_same_person_again_is_not_one_more() -> None:
