@@ -233,6 +233,10 @@ class Episodes:
         self._touched.clear()
         return _ENCODER.encode(self._frame("changes", tables))
 
+    def let_go(self) -> None:
+        """Nobody asks what changed: begin anew, as after `changes`."""
+        self._touched.clear()
+
     @classmethod
     def restore(
         cls,

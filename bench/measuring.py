@@ -102,7 +102,7 @@ def _kept(seen: Seen, folder: Path) -> dict[str, Any]:
         return {}
     epochs = max(1, seen.epochs)
     kinds: dict[str, Any] = {}
-    for what in ("door", "log", "base"):
+    for what in ("door", "log", "disk", "base"):
         mine = [(seconds, size) for kind, seconds, size in seen.saves if kind == what]
         kinds[what] = {
             "times": len(mine),

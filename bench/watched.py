@@ -5,7 +5,7 @@ notes when the tick's alerts were in the store.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -20,9 +20,11 @@ from events.codes import STREAMS
 from events.ledger import Ledger, Tick
 from events.readers import Input
 from events.sequencer import Sequencer
-from flows import memory
+from flows import dataflow, memory
+from flows.bases import Beside
 from flows.dataflow import build, plan_of
 from flows.keeping import Keeper
+from flows.logs import Log
 from flows.national_hop import TickDone
 from flows.running import make_door
 from flows.settings import Settings, shards_for
@@ -173,20 +175,30 @@ class _WatchedAlerts(AlertsSink):
 
 
 def watch_keepers(seen: Seen) -> None:
-    """Have every shard's keeper say what its saving took; for this process, which the bench started."""
-    save = Keeper.save
+    """Have the shards' keepers say how long the flow waited for them; for this process, which the bench started.
 
-    def saved(self: Keeper, dump: Callable[[], Any]) -> bytes:
-        started, before = time.perf_counter(), (self.generation, self.length)
-        made = save(self, dump)
-        took = time.perf_counter() - started
-        if self.generation != before[0]:
-            seen.saves.append(("base", took, self.base_bytes))
-        elif self.length != before[1]:
-            seen.saves.append(("log", took, self.length - before[1]))
-        return made
+    What is done beside the flow is not waited for: of a base, the copying is.
+    """
+    write, begin, wait = Keeper.write, Keeper.begin, dataflow.on_disk
 
-    Keeper.save = saved  # type: ignore[method-assign]
+    def wrote(self: Keeper) -> None:
+        started, before = time.perf_counter(), self.length
+        write(self)
+        if self.length > before:
+            seen.saves.append(("log", time.perf_counter() - started, self.length - before))
+
+    def began(self: Keeper, dump: Callable[[], Any]) -> None:
+        started = time.perf_counter()
+        begin(self, dump)
+        seen.saves.append(("base", time.perf_counter() - started, self.base_bytes))
+
+    def waited(logs: Iterable[Log], beside: Beside) -> None:
+        started = time.perf_counter()
+        wait(logs, beside)
+        seen.saves.append(("disk", time.perf_counter() - started, 0))
+
+    Keeper.write, Keeper.begin = wrote, began  # type: ignore[method-assign]
+    dataflow.on_disk = waited
 
 
 def settings_of(options: Options) -> Settings:

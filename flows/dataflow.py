@@ -22,11 +22,12 @@ from features.declared import CATALOGUE
 from features.plan import Plan, make_plan
 from features.rows import Entity
 from features.state import EntityState
+from flows.bases import Beside
 from flows.children import AGES
 from flows.drawing import Draw
 from flows.edges import networking
 from flows.first_pass import FirstPass, Half, Halves, halves_as_one, shares_as_one
-from flows.keeping import Keeper, name_in, patiently
+from flows.keeping import Keeper, name_in, on_disk, patiently
 from flows.national_hop import NationalHop, TickDone
 from flows.pairing import NOTE_BYTES
 from flows.second_pass import Scored, SecondPass
@@ -63,12 +64,14 @@ class _Hop(StatefulBatchLogic[Any, Any, bytes]):
         self.made = made
         self.name = ""
         self.measured: dict[str, Sizes] = {}
+        self.since = 0  # rows taken since what came was last written
         if manifest:
             self._open(name_in(manifest), manifest)
 
     def _open(self, name: str, manifest: bytes) -> None:
         self.name = name
         self.keeper = self.made.keeper(name)
+        self.made.kept.setdefault(self.step, []).append(self)
         self.begin(name)
         base, entries = self.keeper.resume(manifest)
         self.go_on(base, entries)
@@ -87,6 +90,13 @@ class _Hop(StatefulBatchLogic[Any, Any, bytes]):
         """Work through one packet."""
         raise NotImplementedError
 
+    def note(self) -> None:
+        """Have the keeper note what came since this was last done."""
+        raise NotImplementedError
+
+    def let_go(self) -> None:
+        """Nobody keeps what came: hold nothing of it."""
+
     def dump(self) -> Any:
         """The whole state as plain data."""
         raise NotImplementedError
@@ -103,15 +113,43 @@ class _Hop(StatefulBatchLogic[Any, Any, bytes]):
         out = [made for _, value in values for made in self.take(value)]
         metrics.STEP_SECONDS.labels(step=self.step).observe(time.perf_counter() - started)
         metrics.FRAMES.labels(step=self.step).inc(len(values))
+        if self.keeper.folder is not None:
+            self.since += max(1, self.rows(value for _, value in values))
+            self._keep_up()
         return out, False
 
+    def rows(self, values: Iterable[Any]) -> int:
+        """How many rows of these are kept; nothing where it is changes that are."""
+        return 0
+
+    def _keep_up(self) -> None:
+        """Do what would make the epoch's close long before it closes: write what came, begin a base that is due."""
+        if self.since >= _AT_ONCE:
+            self.write()
+        if self.keeper.is_due:
+            self.made.begin_base()
+
+    def write(self) -> None:
+        """Write what came since this was last done; it counts from the next manifest on."""
+        if self.since:
+            self.since = 0
+            self.note()
+            self.keeper.write()
+
+    def begin_base(self) -> None:
+        """Begin a base of what is known now."""
+        self.write()
+        self.keeper.begin(self.dump)
+
     def snapshot(self) -> bytes:
-        """Write what changed; give where it is."""
+        """Have what changed on the disk; give where it is."""
         self.measure()
         if self.keeper.folder is None:
+            self.let_go()
             return b""
         started = time.perf_counter()
-        manifest = self.keeper.save(self.dump)
+        self.made.on_disk(self.step)
+        manifest = self.keeper.save()
         metrics.SNAPSHOT_SECONDS.observe(time.perf_counter() - started)
         return manifest
 
@@ -200,12 +238,13 @@ class _First(_Hop):
         self.work = FirstPass(self.made.plan, shard_of(name), self.made.shards)
         self.shares: list[Share] = []
 
-    def snapshot(self) -> bytes:
-        if self.shares:
-            one = shares_as_one(self.shares)
-            self.keeper.add({"tick": one.tick, "rows": {e.name: rows for e, rows in one.rows.items()}})
-            self.shares = []
-        return super().snapshot()
+    def note(self) -> None:
+        one = shares_as_one(self.shares)
+        self.keeper.add({"tick": one.tick, "rows": {e.name: rows for e, rows in one.rows.items()}})
+        self.shares = []
+
+    def rows(self, values: Iterable[Share]) -> int:
+        return sum(len(rows) for share in values for rows in share.rows.values())
 
     def go_on(self, base: Any | None, entries: list[Any]) -> None:
         if base is not None:
@@ -250,14 +289,16 @@ class _Second(_Hop):
         if self.keeper.folder is not None:
             self.work.log = []
 
-    def snapshot(self) -> bytes:
-        if self.work.log:
-            ticks = self.work.log
+    def note(self) -> None:
+        ticks = self.work.log
+        if ticks:
             parts = [_of_tick(expected, found) for expected, found in ticks]
             rules = [[r.seq, r.recorded_ts, r.kind, r.detector, r.body] for e, _ in ticks for r in e.rules]
             self.keeper.add(_halves_out(halves_as_one(parts)) | {"rules": rules})
             self.work.log = []
-        return super().snapshot()
+
+    def rows(self, values: Iterable[Expect | Halves]) -> int:
+        return sum(value.count for value in values if isinstance(value, Halves))
 
     def take(self, value: Expect | Halves) -> list[tuple[int, Scored]]:
         if isinstance(value, Expect):
@@ -281,6 +322,8 @@ class _Second(_Hop):
         return digest | _sizes(self.work.states)
 
 
+_AT_ONCE: Final = 2_048
+"""Rows written to a log at a time: enough to compress well, and few enough that nobody waits for it."""
 _TOGETHER: Final = 50_000
 """Rows taken at a time after a restart: enough that the cost of a call is nothing beside that of the rows."""
 
@@ -349,9 +392,11 @@ class _Subject(_Hop):
     def standing(self) -> Iterable[Standing]:
         return self.work.pairing.judges.values()
 
-    def snapshot(self) -> bytes:
+    def note(self) -> None:
         self.keeper.add(self.work.changes())
-        return super().snapshot()
+
+    def let_go(self) -> None:
+        self.work.let_go()
 
     def dump(self) -> Any:
         return self.work.dump()
@@ -391,9 +436,11 @@ class _National(_Hop):
     def take(self, value: Ids | Scored) -> list[TickDone]:
         return self.work.expect(value) if isinstance(value, Ids) else self.work.take(value)
 
-    def snapshot(self) -> bytes:
+    def note(self) -> None:
         self.keeper.add(self.work.changes())
-        return super().snapshot()
+
+    def let_go(self) -> None:
+        self.work.let_go()
 
     def dump(self) -> Any:
         return self.work.dump()
@@ -418,11 +465,26 @@ class Made:
     draw: Draw | None = None
     versions: dict[str, str] = field(default_factory=dict)
     """Which version of each detector's model was last said to score."""
+    kept: dict[str, list[_Hop]] = field(default_factory=dict)
+    """What this process keeps, by step."""
+    beside: Beside = field(default_factory=Beside)
 
     def keeper(self, name: str) -> Keeper:
         """Keeps one shard; the shards' first bases are staggered over two epochs' worth of log."""
         stagger = 2.0 * shard_of(name) / self.shards if "-" in name else 0.0
-        return Keeper(self.state, name, stagger=stagger, fsync=self.fsync, layout=self.layout)
+        return Keeper(self.state, name, self.beside, stagger=stagger, fsync=self.fsync, layout=self.layout)
+
+    def begin_base(self) -> None:
+        """Begin the base that is needed most, once none is being written."""
+        if self.beside.is_free:
+            due = [hop for hops in self.kept.values() for hop in hops if hop.keeper.is_due]
+            max(due, key=lambda hop: hop.keeper.need).begin_base()
+
+    def on_disk(self, step: str) -> None:
+        """Have all that a step's shards took on the disk at once; what comes later each of them sees to by itself."""
+        for hop in self.kept[step]:
+            hop.write()
+        on_disk([log for hop in self.kept[step] for log in hop.keeper.unsafe], self.beside)
 
     @cached_property
     def layout(self) -> str:

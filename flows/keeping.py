@@ -1,34 +1,36 @@
-"""Keeping a shard's state: a base now and then, and after it a log of what changed.
+"""Keeping a shard's state: a base now and then, and after it logs of what changed.
 
 A pass's state is a function of what it was given, so its log is what it was given: a role row is a tenth of the state
 it touches. What an epoch costs follows the traffic and not the population. Bytewax keeps, for each shard, only a
-small manifest: which base, which log, how long. On resuming, what lies beyond the manifest is cut off.
+small manifest: which base, and how long each log after it is. On resuming, what lies beyond the manifest is cut off.
+
+A base is written beside the flow. With its copying a new log begins; manifests name the base before and the logs of
+both, until an epoch closes after the new one has come to lie on the disk.
 """
 
 import errno
-import os
-import struct
 import time
-import zlib
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 import msgspec
+import numpy as np
 
-from events.ledger import sync_folder
+from flows.bases import Beside, read_base, size_of
 from flows.errors import FlowError
-from flows.plain import pack, unpack
+from flows.logs import Log
 from monitoring import metrics
 
 _LEAST_LOG: Final = 4 << 20
 """A base is not worth writing for a log of less than this."""
 _KEPT: Final = 3
-"""Generations of base and log that stay: the engine may resume one or two epochs back, never three bases."""
+"""Bases that stay: the engine may resume one or two epochs back, and an epoch names at most one more."""
 _RETRY_S: Final = 1.0
-_MANIFEST_VERSION: Final = 6
+_MANIFEST_VERSION: Final = 7
 _OTHER_VERSION: Final = "the recovery folder was written by another version: start with an empty one"
-_FRAME: Final = struct.Struct("<QI")  # length, CRC-32
 
 _PASSING: Final = {
     errno.ENOSPC,
@@ -42,13 +44,13 @@ _PASSING: Final = {
 
 
 class Manifest(msgspec.Struct, frozen=True, array_like=True):
-    """Where a shard's state is: generation, whether it has a base, and the length of its log."""
+    """Where a shard's state is: generation, whether it has a base, and the lengths of its log and of those after it."""
 
     version: int
     name: str
     generation: int
     based: bool
-    length: int
+    lengths: tuple[int, ...]
     layout: str
     """What was kept and in which order: features and detectors decide it."""
 
@@ -99,25 +101,6 @@ def made(folder: Path) -> int:
     return 0
 
 
-def _frame(data: bytes) -> bytes:
-    """Bytes with their length and checksum in front."""
-    return _FRAME.pack(len(data), zlib.crc32(data)) + data
-
-
-def _framed(file: BinaryIO) -> bytes:
-    """The next framed bytes of a file.
-
-    Raises:
-        FlowError: they are not what was written.
-    """
-    head = file.read(_FRAME.size)
-    size, checksum = _FRAME.unpack(head) if len(head) == _FRAME.size else (0, -1)
-    data = file.read(size)
-    if len(data) != size or zlib.crc32(data) != checksum:
-        raise FlowError("it is damaged")
-    return data
-
-
 class Keeper:
     """Keeps one shard's state in a folder; without a folder it keeps nothing."""
 
@@ -125,6 +108,7 @@ class Keeper:
         self,
         folder: Path | None,
         name: str,
+        beside: Beside | None = None,
         *,
         stagger: float = 0.0,
         fsync: bool = True,
@@ -136,33 +120,104 @@ class Keeper:
         self.fsync = fsync
         self.generation = 0
         self.based = False
-        self.length = 0
         self.base_bytes = 0
-        # shards write their first bases at different times, or all would pause together
+        # shards write their first bases at different times, or all would be waiting for each other
         self.room = 1.0 + stagger
+        self._beside = beside or Beside()
+        self._logs: list[Log] = []
+        self._begun: tuple[int, Future[int]] | None = None
+        self._named: deque[int] = deque([0], _KEPT)
         self._entries: list[Any] = []
         if folder is not None:
             patiently("snapshots", lambda: made(folder))
+            self._logs = [self._log(0)]
+
+    @property
+    def length(self) -> int:
+        """How long the logs after the base are."""
+        return sum(log.length for log in self._logs)
 
     def add(self, entry: Any) -> None:
         """Note one thing that changed, as plain data."""
         if self.folder is not None:
             self._entries.append(entry)
 
-    def save(self, dump: Callable[[], Any]) -> bytes:
-        """Write what changed; gives the manifest."""
+    def write(self) -> None:
+        """Write what was noted; it counts from the next manifest on."""
+        if self._entries:
+            entries, self._entries = self._entries, []
+            metrics.SNAPSHOT_BYTES.inc(patiently("snapshots", lambda: self._logs[-1].append(entries)))
+
+    def save(self, dump: Callable[[], Any] | None = None) -> bytes:
+        """Have all that was noted on the disk; gives the manifest. With `dump`, a base that is due is begun after it."""
         if self.folder is None:
             return b""
-        if self._entries:
-            data = pack(self._entries)
-            self._entries = []
-            self.length = patiently("snapshots", lambda: self._append(data))
-            metrics.SNAPSHOT_BYTES.inc(len(data))
-        if self.length > max(_LEAST_LOG, self.base_bytes) * self.room:
-            self._begin(dump())
-        return msgspec.msgpack.encode(
-            Manifest(_MANIFEST_VERSION, self.name, self.generation, self.based, self.length, self.layout)
-        )
+        self.write()
+        on_disk(self.unsafe, self._beside)
+        self._name_base()
+        lengths = tuple(log.length for log in self._logs)
+        kept = Manifest(_MANIFEST_VERSION, self.name, self.generation, self.based, lengths, self.layout)
+        if dump is not None and self.is_due and self._beside.is_free:
+            self.begin(dump)
+        return msgspec.msgpack.encode(kept)
+
+    @property
+    def unsafe(self) -> list[Log]:
+        """The logs that are not yet on the disk whole."""
+        return [log for log in self._logs if not log.is_safe]
+
+    # ---------------------------------------------------------------------------------------------------------- bases
+
+    @property
+    def is_due(self) -> bool:
+        """Whether its logs are long enough for another base."""
+        return self._begun is None and self.need > 1.0
+
+    @property
+    def need(self) -> float:
+        """How long its logs are, in those that are long enough for another base."""
+        return self.length / (max(_LEAST_LOG, self.base_bytes) * self.room)
+
+    def begin(self, dump: Callable[[], Any]) -> None:
+        """Begin another base of the state as it is now, if there is room for a copy; ask again if there was not."""
+        state = dump()
+        arrays = {name: part for name, part in state.items() if isinstance(part, np.ndarray)}
+        if not self._beside.has_room(size_of(arrays)):
+            return
+        self.write()
+        rest = {name: part for name, part in state.items() if name not in arrays}
+        generation = self.generation + len(self._logs)
+        path, gone = self._base_path(generation), self._forgotten()
+        writing = self._beside.write(path, rest, arrays, fsync=self.fsync, gone=gone)
+        self._begun = generation, writing
+        self._logs.append(self._log(generation))
+
+    def _name_base(self) -> None:
+        """From now on manifests name the base that was begun, if it lies on the disk."""
+        if self._begun is None or not self._begun[1].done():
+            return
+        (generation, writing), self._begun = self._begun, None
+        trouble = writing.exception()
+        if isinstance(trouble, OSError) and is_passing(trouble):
+            return  # the base before still counts, with all logs since; the next try is due
+        self.base_bytes = writing.result()
+        self._logs = self._logs[generation - self.generation :]
+        self.generation, self.based, self.room = generation, True, 1.0
+        self._named.append(generation)
+
+    def _forgotten(self) -> list[Path]:
+        """Files that no manifest names with which the engine may come back."""
+        assert self.folder is not None
+        if len(self._named) < _KEPT:
+            return []
+        return [
+            path
+            for path in self.folder.glob(f"{self.name}-*.*")
+            if path.stem.rpartition("-")[0] == self.name
+            and int(path.stem.rpartition("-")[2]) < self._named[0]
+        ]
+
+    # ------------------------------------------------------------------------------------------------------- resuming
 
     def resume(self, manifest: bytes) -> tuple[Any | None, list[Any]]:
         """The base (if any) and the entries after it that a manifest names.
@@ -178,83 +233,34 @@ class Keeper:
                 "the recovery folder was written with other features or detectors: go back to those, or start with an "
                 "empty recovery folder and replay the ledger"
             )
-        self.generation, self.based, self.length = kept.generation, kept.based, kept.length
+        self.generation, self.based = kept.generation, kept.based
+        self._named = deque([kept.generation], _KEPT)
+        self._logs = [self._log(kept.generation + i, at) for i, at in enumerate(kept.lengths)]
         base = None
         try:
             if kept.based:
-                with self._base_path(self.generation).open("rb") as file:
-                    data = _framed(file)
-                self.base_bytes = len(data)
-                base = unpack(data)
-            return base, self._entries_of(kept.length)
+                base, self.base_bytes = read_base(self._base_path(self.generation))
+            return base, [entry for log in self._logs for entry in log.entries()]
         except (OSError, ValueError, FlowError) as trouble:
             raise FlowError(
                 f"the state of {self.name} in {self.folder} cannot be read ({trouble}): restore the folder from a "
                 "copy, or start with an empty recovery folder and replay the ledger"
             ) from trouble
 
-    def _entries_of(self, length: int) -> list[Any]:
-        if not length:
-            return []
-        path = self._log_path(self.generation)
-        entries: list[Any] = []
-        with path.open("r+b") as log:
-            if path.stat().st_size < length:
-                raise FlowError(f"{path.name} is shorter than it was")
-            log.truncate(length)
-            while log.tell() < length:
-                entries += unpack(_framed(log))
-        return entries
-
-    def _append(self, data: bytes) -> int:
-        path = self._log_path(self.generation)
-        is_new = not path.exists()
-        with path.open("w+b" if is_new else "r+b") as log:
-            log.truncate(self.length)
-            log.seek(self.length)
-            log.write(_frame(data))
-            log.flush()
-            if self.fsync:
-                os.fdatasync(log.fileno())
-            end = log.tell()
-        if is_new:
-            self._sync_names()
-        return end
-
-    def _begin(self, state: Any) -> None:
-        """Start a new generation with a base of its own; old ones go once nothing can name them."""
-        data = pack(state)
-        generation = self.generation + 1
-        self.base_bytes = patiently("snapshots", lambda: self._write_base(generation, data))
-        metrics.SNAPSHOT_BYTES.inc(len(data))
-        self.generation, self.based, self.length, self.room = generation, True, 0, 1.0
-        for old in range(max(0, generation - _KEPT - 2), generation - _KEPT + 1):
-            self._base_path(old).unlink(missing_ok=True)
-            self._log_path(old).unlink(missing_ok=True)
-
-    def _write_base(self, generation: int, data: bytes) -> int:
-        self._log_path(generation).unlink(
-            missing_ok=True
-        )  # left by a run that was killed before this was committed
-        part = self._base_path(generation).with_suffix(".part")
-        with part.open("wb") as file:
-            file.write(_frame(data))
-            file.flush()
-            if self.fsync:
-                os.fdatasync(file.fileno())
-        part.replace(self._base_path(generation))
-        self._sync_names()
-        return len(data)
-
-    def _sync_names(self) -> None:
-        """A new file is not there after a power cut until its folder has been written too."""
-        if self.fsync and self.folder is not None:
-            sync_folder(self.folder)
-
     def _base_path(self, generation: int) -> Path:
         assert self.folder is not None
         return self.folder / f"{self.name}-{generation:06d}.base"
 
-    def _log_path(self, generation: int) -> Path:
+    def _log(self, generation: int, length: int = 0) -> Log:
         assert self.folder is not None
-        return self.folder / f"{self.name}-{generation:06d}.log"
+        return Log(self.folder / f"{self.name}-{generation:06d}.log", length, fsync=self.fsync)
+
+
+def on_disk(logs: Iterable[Log], beside: Beside) -> None:
+    """Wait until logs are on the disk, which does several in little more time than one."""
+    logs = list(logs)
+    for log, trouble in zip(logs, beside.together([log.sync for log in logs]), strict=True):
+        if trouble is not None and not is_passing(trouble):
+            raise trouble
+        if trouble is not None:
+            patiently("snapshots", log.again)

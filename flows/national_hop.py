@@ -238,6 +238,12 @@ class NationalHop:
             "confirmed": changed,
         }
 
+    def let_go(self) -> None:
+        """Nobody asks what changed: begin anew, as after `changes`."""
+        self._cases_changed.clear()
+        self.episodes.let_go()
+        self.ties.let_go()
+
     def load(self, states: list[dict[str, Any]]) -> None:
         """Take up dumped state and the changes after it, oldest first."""
         whole, changes = states[0]["episodes"], [s["episodes"] for s in states[1:]]

@@ -71,10 +71,6 @@ class Usual:
     places: Places  # the rows, ascending
     values: Floats
 
-    def of(self, place: int) -> dict[int, float]:
-        """What was usual before a row, by column."""
-        return dict(zip(self.columns, self.values[np.searchsorted(self.places, place)], strict=True))
-
     def some(self, places: Places, columns: Sequence[int]) -> Floats:
         """What was usual of some columns before some rows."""
         at = [self.columns.index(column) for column in columns]

@@ -146,6 +146,10 @@ class Pairing:
             self.judges[name].changed = False
         return self._plain(touched, changed)
 
+    def let_go(self) -> None:
+        """Nobody asks what changed: begin anew, as after `changes`."""
+        self.touched.clear()
+
     def _plain(self, keys: Iterable[tuple[str, Number]], judges: Iterable[str]) -> dict[str, Any]:
         return {
             "now": self.now,

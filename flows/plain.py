@@ -1,6 +1,8 @@
 """Plain data with arrays, as bytes and back: what snapshots are written in. No class of ours is ever stored."""
 
-from typing import Any, Final
+import struct
+import zlib
+from typing import Any, BinaryIO, Final
 
 import msgspec
 import numpy as np
@@ -12,6 +14,7 @@ VERSION: Final = 1
 _ARRAY: Final = 1
 _CODEC: Final = pa.Codec("lz4")
 _MAGIC: Final = b"LWSN"
+_FRAME: Final = struct.Struct("<QI")  # length, CRC-32
 
 
 def pack(plain: Any) -> bytes:
@@ -33,13 +36,31 @@ def unpack(data: bytes) -> Any:
     return _DECODER.decode(_CODEC.decompress(data[13:], length, asbytes=True))
 
 
+def frame(data: bytes) -> tuple[bytes, bytes]:
+    """What stands in a file before some bytes (their length and checksum), and they themselves."""
+    return _FRAME.pack(len(data), zlib.crc32(data)), data
+
+
+def framed(file: BinaryIO) -> bytes:
+    """The next framed bytes of a file.
+
+    Raises:
+        FlowError: they are not what was written.
+    """
+    head = file.read(_FRAME.size)
+    size, checksum = _FRAME.unpack(head) if len(head) == _FRAME.size else (0, -1)
+    data = file.read(size)
+    if len(data) != size or zlib.crc32(data) != checksum:
+        raise FlowError("it is damaged")
+    return data
+
+
 def _array_out(thing: Any) -> Any:
     if isinstance(thing, np.ndarray):
         kind: Any = _fields(thing.dtype) if thing.dtype.names else thing.dtype.str
         head = msgspec.msgpack.encode([kind, list(thing.shape)])
-        return msgspec.msgpack.Ext(
-            _ARRAY, len(head).to_bytes(4, "little") + head + np.ascontiguousarray(thing).tobytes()
-        )
+        whole = b"".join((len(head).to_bytes(4, "little"), head, np.ascontiguousarray(thing).data))
+        return msgspec.msgpack.Ext(_ARRAY, whole)
     if isinstance(thing, np.generic):
         return thing.item()
     raise FlowError(f"{type(thing).__name__} cannot be written to a snapshot")

@@ -147,6 +147,11 @@ class SubjectHop:
         pairing = self.pairing.changes()
         return {"now": self.now, "had": self.waiting.had, "known": touched, "pairing": pairing}
 
+    def let_go(self) -> None:
+        """Nobody asks what changed: begin anew, as after `changes`."""
+        self.touched.clear()
+        self.pairing.let_go()
+
     def load(self, plain: dict[str, Any]) -> None:
         """Take up dumped state, or changes after it."""
         self.now, self.waiting.had = plain["now"], plain["had"]

@@ -138,6 +138,10 @@ class TieHop:
             self.judges[name].changed = False
         return self._plain(touched, changed)
 
+    def let_go(self) -> None:
+        """Nobody asks what changed: begin anew, as after `changes`."""
+        self.touched.clear()
+
     def _plain(self, keys: Iterable[Key], judges: Iterable[str]) -> dict[str, Any]:
         return {
             "now": self.now,
