@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import resource
+import shutil
 import signal
 import socket
 import subprocess
@@ -27,7 +28,7 @@ from detectors.discovery import all_detectors
 from events.bases import Bases
 from events.codes import STREAMS
 from events.door import LATEST, Door, Source
-from events.ledger import Ledger, Tick
+from events.ledger import Ledger, Tick, sync_folder
 from events.readers import Input
 from events.sequencer import Sequencer
 from features.rows import Entity
@@ -256,12 +257,23 @@ def _prepared(options: RunOptions, settings: Settings) -> _Folders:
         for old in folders.words.glob("*.json"):  # of an earlier run, which nobody goes on from
             old.unlink()
     if folders.engine is not None and not list(folders.engine.glob("*.sqlite3")):
-        folders.engine.mkdir(parents=True, exist_ok=True)
         (folders.run / _LAID_OUT).write_text(str(options.processes or 1))
         (folders.run / _SHARDS).write_text(str(settings.shards or shards_for(options.processes or 1)))
-        init_db_dir(folders.engine, 1)  # type: ignore[no-untyped-call]
+        _make_engine(folders.engine)
     _shards(options, settings, folders)  # a folder of another number is told of before anything begins
     return folders
+
+
+def _make_engine(folder: Path) -> None:
+    """Make the engine's database whole or not at all: one that a kill left half made could never be resumed from."""
+    unfinished = folder / "unfinished"
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    init_db_dir(unfinished, 1)  # type: ignore[no-untyped-call]
+    for made in unfinished.iterdir():
+        made.replace(folder / made.name)
+    unfinished.rmdir()
+    sync_folder(folder)
 
 
 def _laid_out(options: RunOptions, folders: _Folders) -> int:

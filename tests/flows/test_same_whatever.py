@@ -143,5 +143,6 @@ def test_killed_at_any_moment_it_ends_as_if_undisturbed(
     )
 
     assert killed.kills >= 3, "it ended before it could be killed: make the input longer"
+    assert list(flow.folder.glob("killed/recovery/state/*.base")), "it went on from logs alone"
     assert killed.alerts == undisturbed.alerts
     assert _digests(killed) == _digests(undisturbed)

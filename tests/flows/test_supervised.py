@@ -268,6 +268,27 @@ class _None:
         """Nothing is open."""
 
 
+def test_killed_while_its_database_is_made_it_makes_it_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = tmp_path / "engine"
+
+    def killed(folder: Path, _parts: int) -> None:
+        sqlite3.connect(folder / "part-0.sqlite3").execute(
+            "CREATE TABLE parts (part_index)"
+        ).connection.close()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(running, "init_db_dir", killed)
+        running._make_engine(engine)
+    assert not list(engine.glob("*.sqlite3"))
+    running._make_engine(engine)
+    (made,) = engine.iterdir()
+    with sqlite3.connect(made) as database:
+        assert database.execute("SELECT part_index, part_count FROM parts").fetchall() == [(0, 1)]
+
+
 def test_told_to_stop_the_source_is_at_its_end() -> None:
     watch = Watch()
     part = SequencerPart(_None(), None, keeps=False, watch=watch)  # type: ignore[arg-type]
