@@ -116,6 +116,7 @@ def _kept(seen: Seen, folder: Path) -> dict[str, Any]:
             "seconds_an_epoch": sum(k["seconds"] for k in kinds.values()) / epochs,
             "bytes_an_epoch": sum(k["bytes"] for k in kinds.values()) / epochs,
             "by_kind": kinds,
+            "stills": {step: msgspec.to_builtins(still) for step, still in seen.stills.items()},
             "on_disk": {
                 part: sum(f.stat().st_size for f in (folder / part).rglob("*") if f.is_file())
                 for part in ("state", "engine", "door", "ledger")

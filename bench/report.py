@@ -182,7 +182,24 @@ def _snapshots(s: Plain | None) -> str:
         f"Snapshots: {s['epochs']} epochs, {s['seconds_an_epoch'] * 1e3:.1f} ms and "
         f"{s['bytes_an_epoch'] / 2**20:.2f} MiB an epoch; longest single write {longest * 1e3:.1f} ms; "
         + ", ".join(f"{kind['times']} {name}s" for name, kind in s["by_kind"].items())
+        + f"\n\n{_stills(s['stills'])}"
     )
+
+
+def _stills(stills: Plain) -> str:
+    """What all else waited for: what took the processor longest first."""
+    rows = [
+        [step, f"{s['times']:,}", *(f"{s[each] * 1e3:,.1f}" for each in ("cpu", "longest_cpu", "longest"))]
+        for step, s in sorted(stills.items(), key=lambda item: -item[1]["longest_cpu"])
+    ]
+    head = [
+        "all else waits for, ms",
+        "times",
+        "processor, all",
+        "processor, longest",
+        "by the clock, longest",
+    ]
+    return _table(head, rows)
 
 
 def _state(found: Plain) -> str:

@@ -5,7 +5,8 @@ notes when the tick's alerts were in the store.
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -48,12 +49,23 @@ class Through(msgspec.Struct, frozen=True, array_like=True):
 
 
 @dataclass(slots=True)
+class Still:
+    """How long all else waited for one step: in all, and at most, of the processor and by the clock."""
+
+    times: int = 0
+    cpu: float = 0.0
+    longest_cpu: float = 0.0
+    longest: float = 0.0
+
+
+@dataclass(slots=True)
 class Seen:
     """What was seen of one run."""
 
     through: list[Through] = field(default_factory=list)
     parts: dict[str, float] = field(default_factory=dict)  # seconds by part, beside the flow's own measures
     saves: list[tuple[str, float, int]] = field(default_factory=list)  # what, seconds, bytes
+    stills: dict[str, Still] = field(default_factory=dict)
     epochs: int = 0
     rows_out: int = 0
     began: float = 0.0
@@ -62,6 +74,17 @@ class Seen:
     def spent(self, part: str, seconds: float) -> None:
         """Add to a part's time."""
         self.parts[part] = self.parts.get(part, 0.0) + seconds
+
+    @contextmanager
+    def at(self, step: str) -> Iterator[None]:
+        """Note how long a step takes: other programs add to the clock's time, hardly to the processor's."""
+        started, cpu = time.perf_counter(), time.thread_time()
+        yield
+        cpu, seconds = time.thread_time() - cpu, time.perf_counter() - started
+        still = self.stills.setdefault(step, Still())
+        still.times += 1
+        still.cpu += cpu
+        still.longest_cpu, still.longest = max(still.longest_cpu, cpu), max(still.longest, seconds)
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,13 +135,15 @@ class _Source(SequencerPart):
     def next_batch(self) -> list[Cut]:
         if self.rows and self.seen.rows_out >= self.rows:
             raise StopIteration
-        cuts = super().next_batch()
+        with self.seen.at("a tick from the source"):
+            cuts = super().next_batch()
         self.seen.rows_out += sum(number for cut in cuts for number in cut.events.values())
         return cuts
 
     def snapshot(self) -> bytes:
         started = time.perf_counter()
-        made = super().snapshot()
+        with self.seen.at("the source's close"):
+            made = super().snapshot()
         if self.keeps:
             self.seen.saves.append(("door", time.perf_counter() - started, len(made)))
             self.seen.epochs += 1
@@ -146,7 +171,8 @@ class _Alerts(AlertsPart):
 
     def write_batch(self, items: list[TickDone]) -> None:
         started = time.perf_counter()
-        super().write_batch(items)
+        with self.seen.at("alerts to the store"):
+            super().write_batch(items)
         self.seen.spent("alerts to the store", time.perf_counter() - started)
         now = time.time()
         self.seen.through += [
@@ -199,6 +225,21 @@ def watch_keepers(seen: Seen) -> None:
 
     Keeper.write, Keeper.begin = wrote, began  # type: ignore[method-assign]
     dataflow.on_disk = waited
+    _watch_hops(seen)
+
+
+def _watch_hops(seen: Seen) -> None:
+    work, close = dataflow.Hop.on_batch, dataflow.Hop.snapshot
+
+    def worked(self: dataflow.Hop, values: list[tuple[str, Any]]) -> tuple[list[Any], bool]:
+        with seen.at(self.step.replace("_", " ")):
+            return work(self, values)
+
+    def closed(self: dataflow.Hop) -> bytes:
+        with seen.at(self.step.replace("_", " ") + ", a shard's close"):
+            return close(self)
+
+    dataflow.Hop.on_batch, dataflow.Hop.snapshot = worked, closed  # type: ignore[method-assign]
 
 
 def settings_of(options: Options) -> Settings:

@@ -114,22 +114,35 @@ def size_of(arrays: Arrays) -> int:
 def _write(path: Path, head: bytes, arrays: Arrays, *, fsync: bool, gone: Iterable[Path]) -> int:
     for old in gone:
         old.unlink(missing_ok=True)
-    part, waiting = path.with_suffix(".part"), 0
-    with part.open("wb", buffering=0) as file:
-        file.write(b"".join(frame(head)))
-        for piece in _pieces(arrays):
-            waiting += file.write(b"".join(frame(pack(piece))))
-            if fsync and waiting > _DISK_BYTES:
-                os.fdatasync(file.fileno())
-                waiting = 0
-        size = file.tell()
-        if fsync:
-            os.fdatasync(file.fileno())
+    part = path.with_suffix(".part")
+    try:
+        size = _put(part, head, arrays, fsync=fsync)
+    except OSError:
+        part.unlink(missing_ok=True)  # the room there is belongs to the logs
+        raise
     part.replace(path)
     if fsync:
         sync_folder(path.parent)
     metrics.SNAPSHOT_BYTES.inc(size)
     return size
+
+
+def _put(path: Path, head: bytes, arrays: Arrays, *, fsync: bool) -> int:
+    waiting = 0
+    with path.open("wb") as file:
+        file.writelines(frame(head))
+        for piece in _pieces(arrays):
+            parts = frame(pack(piece))
+            file.writelines(parts)
+            waiting += len(parts[1])
+            if fsync and waiting > _DISK_BYTES:
+                file.flush()
+                os.fdatasync(file.fileno())
+                waiting = 0
+        file.flush()
+        if fsync:
+            os.fdatasync(file.fileno())
+        return file.tell()
 
 
 def _pieces(arrays: Arrays) -> Iterator[list[Any]]:

@@ -52,7 +52,7 @@ def plan_of(detectors: Iterable[type[Detector]]) -> Plan:
     return make_plan(CATALOGUE, [*(column for d in chosen for column in d.joined()), *beside])
 
 
-class _Hop(StatefulBatchLogic[Any, Any, bytes]):
+class Hop(StatefulBatchLogic[Any, Any, bytes]):
     """What the hops share: keeping, measuring, saying at the end what is known.
 
     The engine does not tell a step which key it works for, so every packet comes with its shard's name.
@@ -231,7 +231,7 @@ def _sizes(states: dict[Entity, EntityState]) -> dict[str, Any]:
     }
 
 
-class _First(_Hop):
+class _First(Hop):
     step = "first_pass"
 
     def begin(self, name: str) -> None:
@@ -273,7 +273,7 @@ def _share_in(entry: dict[str, Any]) -> Share:
     return Share(entry["tick"], {Entity[name]: rows for name, rows in entry["rows"].items()})
 
 
-class _Second(_Hop):
+class _Second(Hop):
     step = "second_pass"
 
     def begin(self, name: str) -> None:
@@ -371,7 +371,7 @@ def _halves_in(plain: dict[str, Any]) -> Halves:
     )
 
 
-class _Subject(_Hop):
+class _Subject(Hop):
     step = "subject_hop"
 
     def begin(self, name: str) -> None:
@@ -405,7 +405,7 @@ class _Subject(_Hop):
         return {"digest": self.work.digest()} if self.made.digests else {}
 
 
-class _National(_Hop):
+class _National(Hop):
     step = "national_hop"
 
     def begin(self, name: str) -> None:
@@ -465,7 +465,7 @@ class Made:
     draw: Draw | None = None
     versions: dict[str, str] = field(default_factory=dict)
     """Which version of each detector's model was last said to score."""
-    kept: dict[str, list[_Hop]] = field(default_factory=dict)
+    kept: dict[str, list[Hop]] = field(default_factory=dict)
     """What this process keeps, by step."""
     beside: Beside = field(default_factory=Beside)
 

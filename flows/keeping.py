@@ -9,6 +9,7 @@ both, until an epoch closes after the new one has come to lie on the disk.
 """
 
 import errno
+import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -199,6 +200,7 @@ class Keeper:
         (generation, writing), self._begun = self._begun, None
         trouble = writing.exception()
         if isinstance(trouble, OSError) and is_passing(trouble):
+            logging.getLogger("linewatch").warning("no base of %s could be written: %s", self.name, trouble)
             return  # the base before still counts, with all logs since; the next try is due
         self.base_bytes = writing.result()
         self._logs = self._logs[generation - self.generation :]
