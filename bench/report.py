@@ -171,6 +171,7 @@ def _latency(found: Plain) -> str:
         f"## Latency\n\n{found['rate']:,} events/s asked, {found['wrote_at']:,.0f} written, for {found['seconds']:.0f} s; "
         f"recovery, ledger and snapshots on, epoch 1 s; {found['ticks']:,} ticks of {found['rows_a_tick']:,.0f} rows "
         f"(median)\n\n{_table(head, rows)}\n\n{_snapshots(found['snapshots'])}"
+        f"\n\n{_stills(found['snapshots']['stills'])}"
     )
 
 
@@ -182,7 +183,6 @@ def _snapshots(s: Plain | None) -> str:
         f"Snapshots: {s['epochs']} epochs, {s['seconds_an_epoch'] * 1e3:.1f} ms and "
         f"{s['bytes_an_epoch'] / 2**20:.2f} MiB an epoch; longest single write {longest * 1e3:.1f} ms; "
         + ", ".join(f"{kind['times']} {name}s" for name, kind in s["by_kind"].items())
-        + f"\n\n{_stills(s['stills'])}"
     )
 
 

@@ -21,11 +21,10 @@ from events.codes import STREAMS
 from events.ledger import Ledger, Tick
 from events.readers import Input
 from events.sequencer import Sequencer
-from flows import dataflow, memory
+from flows import memory
 from flows.bases import Beside
-from flows.dataflow import build, plan_of
+from flows.dataflow import Hop, build, plan_of
 from flows.keeping import Keeper
-from flows.logs import Log
 from flows.national_hop import TickDone
 from flows.running import make_door
 from flows.settings import Settings, shards_for
@@ -205,7 +204,7 @@ def watch_keepers(seen: Seen) -> None:
 
     What is done beside the flow is not waited for: of a base, the copying is.
     """
-    write, begin, wait = Keeper.write, Keeper.begin, dataflow.on_disk
+    write, begin, together = Keeper.write, Keeper.begin, Beside.together
 
     def wrote(self: Keeper) -> None:
         started, before = time.perf_counter(), self.length
@@ -218,28 +217,28 @@ def watch_keepers(seen: Seen) -> None:
         begin(self, dump)
         seen.saves.append(("base", time.perf_counter() - started, self.base_bytes))
 
-    def waited(logs: Iterable[Log], beside: Beside) -> None:
+    def waited(self: Beside, work: Iterable[Callable[[], int]]) -> list[OSError | None]:
         started = time.perf_counter()
-        wait(logs, beside)
+        found = together(self, work)
         seen.saves.append(("disk", time.perf_counter() - started, 0))
+        return found
 
-    Keeper.write, Keeper.begin = wrote, began  # type: ignore[method-assign]
-    dataflow.on_disk = waited
+    Keeper.write, Keeper.begin, Beside.together = wrote, began, waited  # type: ignore[method-assign]
     _watch_hops(seen)
 
 
 def _watch_hops(seen: Seen) -> None:
-    work, close = dataflow.Hop.on_batch, dataflow.Hop.snapshot
+    work, close = Hop.on_batch, Hop.snapshot
 
-    def worked(self: dataflow.Hop, values: list[tuple[str, Any]]) -> tuple[list[Any], bool]:
+    def worked(self: Hop, values: list[tuple[str, Any]]) -> tuple[list[Any], bool]:
         with seen.at(self.step.replace("_", " ")):
             return work(self, values)
 
-    def closed(self: dataflow.Hop) -> bytes:
+    def closed(self: Hop) -> bytes:
         with seen.at(self.step.replace("_", " ") + ", a shard's close"):
             return close(self)
 
-    dataflow.Hop.on_batch, dataflow.Hop.snapshot = worked, closed  # type: ignore[method-assign]
+    Hop.on_batch, Hop.snapshot = worked, closed  # type: ignore[method-assign]
 
 
 def settings_of(options: Options) -> Settings:

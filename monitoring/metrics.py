@@ -124,7 +124,9 @@ STATE_BYTES: Final = _gauge(
     "state_bytes", "Memory held for what is remembered, by kind", "entity", over="livesum"
 )
 SNAPSHOT_SECONDS: Final = _histogram(
-    "snapshot_seconds", "Time the flow stands still for one shard when an epoch closes", buckets=SNAPSHOT_BUCKETS
+    "snapshot_seconds",
+    "Time the flow stands still for one shard when an epoch closes",
+    buckets=SNAPSHOT_BUCKETS,
 )
 SNAPSHOT_BYTES: Final = _counter("snapshot_bytes", "Bytes written for snapshots")
 
