@@ -29,7 +29,7 @@ class SimSwap(Detector):
 
     id = "sim_swap"
     title = "A number moved to another SIM, and then codes come"
-    version = 1
+    version = 2
     status = "experimental"
     threat = "telecoms_fraud"
     typology = "sim_swap_takeover"
@@ -43,18 +43,21 @@ class SimSwap(Detector):
         | ((pl.col("handset_after_change_3d") >= 1) & (pl.col("since_sim_change") <= _FIRST_HOURS))
     )
     signals = (
-        Signal("handset_after_change_3d", 0, 1, 2.4),  # another handset within the hour
+        Signal("handset_after_change_3d", 0, 1, 3.1),  # another handset within the hour
+        Signal(
+            "handsets_7d", 1, 0, 0.7
+        ),  # where no record names handsets, none can be seen to have stayed the same
         Signal("away_km", 8, 40, 2.0, log=True),  # where the number never spends its nights
         Signal("codes_after_change_1h", 0, 2, 2.2),  # 6.6: OTP texts within 72 hours
         Signal("forwarding_after_change_3d", 0, 1, 1.6),  # 6.6: *21* and then the bank calls
         Signal("since_sim_change", _THREE_DAYS, 3 * 3_600, 1.0),
     )
-    intercept = -4.6
+    intercept = -5.3
     threshold = 0.5
     bands = (0.6, 0.8, 0.93)
     budget = 0.5
     harm: ClassVar[dict[str, int]] = {"financial": 3, "psychological": 2}
-    facts = ("sims_30d", "handsets_7d")
+    facts = ("sims_30d",)
     place = "home_force"
     seen = "seen_force"
     quiet_hours = 72
@@ -75,7 +78,7 @@ class SimSwap(Detector):
 
     @classmethod
     def examples(cls) -> Sequence[Story]:
-        """A swap two hundred miles away; a phone lost and replaced; a new SIM and a code next day."""
+        """A swap two hundred miles away; a phone lost and replaced; new SIMs in old phones, one of which travels."""
         return (
             Story(
                 "the SIM goes to another town, then two codes come",
@@ -84,13 +87,24 @@ class SimSwap(Detector):
             ),
             Story("a new SIM in the old phone, one code", _story("+447700900002", far=False, codes=1)),
             Story(
+                "a new SIM in the old phone, two codes, and the phone travels with its owner",
+                _story("+447700900004", far=True, codes=2),
+            ),
+            Story(
+                "the SIM goes to another town where no record names handsets, then two codes come",
+                _story("+447700900005", far=True, codes=2, named=False),
+                alerts_about=("number:+447700900005",),
+            ),
+            Story(
                 "a new SIM and four hours later a new phone, in the same town",
                 _story("+447700900003", far=False, handset_after=240, codes=1),
             ),
         )
 
 
-def _story(number: str, *, far: bool, codes: int, handset_after: int = 0) -> list[tuple[str, dict[str, Any]]]:
+def _story(
+    number: str, *, far: bool, codes: int, handset_after: int = 0, named: bool = True
+) -> list[tuple[str, dict[str, Any]]]:
     """Ten days of ordinary life at home, then a new SIM, perhaps a new handset, perhaps elsewhere, and codes."""
     events: list[tuple[str, dict[str, Any]]] = []
 
@@ -99,7 +113,8 @@ def _story(number: str, *, far: bool, codes: int, handset_after: int = 0) -> lis
             "event_id": f"t{len(events)}", "ts": at.isoformat(), "source": "operator", "kind": kind,
             "number": number, "lat": here[0], "lon": here[1], "cell": f"00101-{int(here[0] * 100)}-1",
         }  # fmt: skip
-        events.append(("telecoms", record | more))
+        told = record | more
+        events.append(("telecoms", {k: v for k, v in told.items() if named or "imei" not in k}))
 
     old = {"imsi": f"00101{number[-10:]}", "imei": f"0010{number[-10:]}0"}
     new = {"imsi": f"00101{number[-9:]}7", "imei": f"0011{number[-10:]}0"}
