@@ -24,7 +24,7 @@ class SimBox(Detector):
 
     id = "sim_box"
     title = "A handset that calls strangers all day with SIMs that do not last"
-    version = 1
+    version = 2
     status = "experimental"
     threat = "telecoms_fraud"
     typology = "sim_box"
@@ -42,7 +42,8 @@ class SimBox(Detector):
         Signal("box_data_24h", 20_000_000, 1_000_000, 0.7, log=True),
         Signal("box_text_share_24h", 0.15, 0.02, 0.5),
     )
-    intercept = -5.0
+    # one old SIM that moves about is a courier's, however many it rings and however few ring back
+    intercept = -5.7
     threshold = 0.5
     bands = (0.6, 0.8, 0.93)
     budget = 0.3
@@ -66,7 +67,7 @@ class SimBox(Detector):
 
     @classmethod
     def examples(cls) -> Sequence[Story]:
-        """A slot through which three SIMs go; a courier's round."""
+        """A slot through which three SIMs go; couriers' rounds."""
         return (
             Story(
                 "three SIMs in one handset, fifty strangers a day",
@@ -74,6 +75,10 @@ class SimBox(Detector):
                 alerts_about=("handset:001000000000010",),
             ),
             Story("a courier rings at every door", _courier("001000000000028")),
+            Story(
+                "a courier rings a hundred doors a day, hardly anybody rings back and the phone is used for little else",
+                _courier("001000000000036", calls=100, back=20, data=100),
+            ),
         )
 
 
@@ -102,7 +107,10 @@ def _box(handset: str) -> list[tuple[str, dict[str, Any]]]:
     return events
 
 
-def _courier(handset: str) -> list[tuple[str, dict[str, Any]]]:
+def _courier(
+    handset: str, *, calls: int = 45, back: int = 5, data: int = 40_000_000
+) -> list[tuple[str, dict[str, Any]]]:
+    """Three days of a round: one SIM, many cells; of so many calls one is rung back."""
     events: list[tuple[str, dict[str, Any]]] = []
     sim = {
         "number": "+447700900009",
@@ -111,22 +119,22 @@ def _courier(handset: str) -> list[tuple[str, dict[str, Any]]]:
         "sim_activated": "2024-01-01",
     }
     for day in range(3):
-        for k in range(45):
-            at = _START + timedelta(days=day, minutes=12 * k)
-            other, cell = f"+44770090{300 + 45 * day + k:04d}", f"00101-{20 + k // 4}-1"
+        for k in range(calls):
+            at = _START + timedelta(days=day, minutes=540 * k // calls)
+            other, cell = f"+44770090{300 + calls * day + k:04d}", f"00101-{20 + k // 4}-1"
             events.append(
                 _record(
                     len(events), at, "call", other_number=other, direction="mo", phase="complete", answered=True,
                     duration_s=20, cell=cell, **sim,
                 )
             )  # fmt: skip
-            if k % 5 == 0:
-                back = at + timedelta(minutes=4)
+            if k % back == 0:
+                rung = at + timedelta(minutes=4)
                 events.append(
                     _record(
-                        len(events), back, "call", other_number=other, direction="mt", phase="complete",
+                        len(events), rung, "call", other_number=other, direction="mt", phase="complete",
                         answered=True, duration_s=25, cell=cell, **sim,
                     )
                 )  # fmt: skip
-                events.append(_record(len(events), back, "data", bytes_down=40_000_000, cell=cell, **sim))
+                events.append(_record(len(events), rung, "data", bytes_down=data, cell=cell, **sim))
     return events
