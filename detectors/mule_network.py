@@ -22,6 +22,8 @@ from models.scorecard import Signal
 _START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 _SENT = one_of("row.kind", BY_HAND) & one_of("row.status", TAKEN) & (pl.col("row.role") == int(Role.PAYER))
 _PASSES_ON = (pl.col("passed_on_count_7d") >= 1) | (pl.col("other.passed_on_count_7d") >= 1)
+# what the same payer sends day after day is pay or a share of the rent, however fast it goes on
+_FROM_STRANGERS = (pl.col("first_payments_7d") >= 1) | (pl.col("strangers_24h") >= 1)
 _FIRST_TIME = (pl.col("payee_new") == 1) & (pl.col("other.payer_new") == 1)
 
 
@@ -30,7 +32,7 @@ class MuleNetwork(NetworkDetector):
 
     id = "mule_network"
     title = "Money that is passed on from mule to mule"
-    version = 3
+    version = 4
     status = "experimental"
     threat = "fraud"
     typology = "mule_network"
@@ -48,6 +50,7 @@ class MuleNetwork(NetworkDetector):
         "account_age",
         "unusual_for_payers_7d",
         "first_payments_7d",
+        "strangers_24h",
         "received_24h",
         "sent_24h",
         "home_force",
@@ -57,7 +60,7 @@ class MuleNetwork(NetworkDetector):
     )
     network = (PaymentGraph(payer_like="passed_on_count_7d", payee_like="other.passed_on_count_7d"),)
     gate = (
-        (pl.col("graph.flow_24h") >= 2)
+        ((pl.col("graph.flow_24h") >= 2) & _FROM_STRANGERS)
         | (pl.col("graph.middles_7d") >= 2)
         | (pl.col("graph.cycle") >= 3)
         | (pl.col("graph.passing_payers_24h") >= 3)
@@ -107,6 +110,7 @@ class MuleNetwork(NetworkDetector):
         "Families and flatmates who send the same money round between them.",
         "A business that is paid, pays its staff, and staff who pay their rent the same hour.",
         "A marketplace seller whose takings go straight to a supplier.",
+        "Somebody paid by the job who sends each fee home at once: it comes from the same firm day after day.",
     )
     runbook = (
         "Follow the sum two hops back and two on: whose money was it first, and where is it now? Ask the banks on the way to hold it.",
@@ -116,7 +120,7 @@ class MuleNetwork(NetworkDetector):
 
     @classmethod
     def examples(cls) -> Sequence[Story]:
-        """Two rows of mules in one morning; and four ways in which people pass money on."""
+        """Two rows of mules in one morning; and five ways in which people pass money on."""
         return (
             Story(
                 "six victims' money through two rows of mules into one hand",
@@ -127,6 +131,7 @@ class MuleNetwork(NetworkDetector):
             Story("parents, children and a flat share send money round", _family()),
             Story("a firm is paid, pays its staff, who pay their rent", _payroll()),
             Story("a marketplace seller pays suppliers from the day's takings", _seller()),
+            Story("a courier is paid by the ride and sends it home at once", _rides()),
         )
 
 
@@ -219,4 +224,16 @@ def _seller() -> list[tuple[str, dict[str, Any]]]:
             book.pay(at, f"00-00-68 {500 + 5 * day + k:08d}", seller, 115.0 + k, payee_opened="2018-05-01")
         book.pay(_START + timedelta(days=day, hours=9), seller, supplier, 480.0)
         book.pay(_START + timedelta(days=day, hours=14), supplier, "00-00-68 00000402", 2_500.0)
+    return book.told()
+
+
+def _rides() -> list[tuple[str, dict[str, Any]]]:
+    book, firm, rider, home = _Book(), "00-00-68 00000700", "00-00-68 00000701", "00-00-68 00000702"
+    opened = (_START - timedelta(days=220)).date().isoformat()
+    for day in range(10):
+        for k in range(2):
+            at = _START + timedelta(days=day, hours=5 * k)
+            book.pay(at, firm, rider, 142.0 + k, payee_opened=opened)
+            if day:
+                book.pay(at + timedelta(minutes=8), rider, home, 136.0 + k)
     return book.told()
