@@ -231,9 +231,8 @@ def _rides() -> list[tuple[str, dict[str, Any]]]:
     book, firm, rider, home = _Book(), "00-00-68 00000700", "00-00-68 00000701", "00-00-68 00000702"
     opened = (_START - timedelta(days=220)).date().isoformat()
     for day in range(10):
-        for k in range(2):
-            at = _START + timedelta(days=day, hours=5 * k)
-            book.pay(at, firm, rider, 142.0 + k, payee_opened=opened)
-            if day:
-                book.pay(at + timedelta(minutes=8), rider, home, 136.0 + k)
+        at = _START + timedelta(days=day, hours=3 * (day % 2))
+        book.pay(at, firm, rider, 142.0 + day, payee_opened=opened)
+        if day:
+            book.pay(at + timedelta(minutes=8), rider, home, 139.0 + day)
     return book.told()
