@@ -8,6 +8,7 @@ new joins them, and else once in the detector's `every`, by its clock.
 
 import heapq
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -36,6 +37,36 @@ class Tie(NamedTuple):
     events: tuple[Happening, ...]
 
 
+@dataclass(slots=True)
+class _Joined:
+    """Two parties: who joins them, a time that no tie is older than, and when somebody joined them last."""
+
+    people: dict[Token, Tie]
+    oldest: int
+    latest: int
+
+    @classmethod
+    def by(cls, people: dict[Token, Tie]) -> "_Joined":
+        """Two parties joined by these."""
+        times = [tie.ts for tie in people.values()]
+        return cls(people, min(times, default=0), max(times, default=0))
+
+    def let_go(self, since: int) -> None:
+        """Forget whose time is over."""
+        if self.people and self.oldest < since:
+            living = {person: tie for person, tie in self.people.items() if tie.ts >= since}
+            self.people, self.oldest = living, min((tie.ts for tie in living.values()), default=0)
+            self.latest = self.latest if living else 0
+
+    def join(self, person: Token, tie: Tie) -> None:
+        """Note a tie; one that comes late takes nobody's later one away."""
+        before = self.people.get(person)
+        self.oldest = min(tie.ts, self.oldest) if self.people else tie.ts
+        self.latest = max(tie.ts, self.latest)
+        if before is None or before.ts <= tie.ts:
+            self.people[person] = tie
+
+
 class TieHop:
     """What of the cross-stream detectors is worked out in one place."""
 
@@ -44,9 +75,7 @@ class TieHop:
         self.people = {d.id: d.ties.people for d in crossing(detectors) if d.ties}
         self.every = {d.id: duration(d.ties.every) for d in crossing(detectors) if d.ties}
         self.judges = {d.id: Judge(d, data_class) for d in crossing(detectors) if d.ties}
-        self.known: dict[Key, dict[Token, Tie]] = {}
-        self._oldest: dict[Key, int] = {}  # no tie of a key is older than this
-        self._latest: dict[Key, int] = {}
+        self.known: dict[Key, _Joined] = {}
         self.touched: set[Key] = set()
         self.now = 0
         self._swept = 0
@@ -77,46 +106,31 @@ class TieHop:
         ts = max(payment.ts, contact.ts)
         self.now = max(self.now, ts)
         key = (crossed.detector, payment.other, contact.other)
-        tied = self._living(key)
+        joined = self._living(key)
         person, every = (payment.own_hi, payment.own_lo), self.every[crossed.detector]
-        tells = person not in tied or self._latest_of(key) // every < ts // every
-        if person not in tied or tied[person].ts <= ts:
-            tied[person] = Tie(ts, tuple(Happening(*half.named, half.happened.ts) for half in crossed.halves))
-        self._oldest[key] = min(ts, self._oldest.get(key, ts))
-        self._latest[key] = max(ts, self._latest_of(key))
+        tells = person not in joined.people or joined.latest // every < ts // every
+        joined.join(
+            person, Tie(ts, tuple(Happening(*half.named, half.happened.ts) for half in crossed.halves))
+        )
         self.touched.add(key)
-        return tied, tells
+        return joined.people, tells
 
-    def _latest_of(self, key: Key) -> int:
-        """When somebody joined the two last, of those who are still known."""
-        if key not in self._latest:
-            self._latest[key] = max((tie.ts for tie in self.known[key].values()), default=0)
-        return self._latest[key]
-
-    def _living(self, key: Key) -> dict[Token, Tie]:
-        tied = self.known.setdefault(key, {})
-        since = self.now - self.within[key[0]]
-        if tied and self._oldest.get(key, since - 1) < since:
-            for person in [person for person, tie in tied.items() if tie.ts < since]:
-                del tied[person]
-            self._oldest[key] = min((tie.ts for tie in tied.values()), default=self.now)
-            if not tied:
-                self._latest.pop(key, None)
-        return tied
+    def _living(self, key: Key) -> _Joined:
+        joined = self.known.setdefault(key, _Joined.by({}))
+        joined.let_go(self.now - self.within[key[0]])
+        return joined
 
     def _sweep(self) -> None:
         """Let go of what nobody asked for in its time; when this is done changes no answer."""
         if self.now < self._swept + _SWEEP_US:
             return
         self._swept = self.now
-        for key in [key for key in self.known if not self._living(key)]:
+        for key in [key for key in self.known if not self._living(key).people]:
             del self.known[key]
-            self._oldest.pop(key, None)
-            self._latest.pop(key, None)
 
     def __len__(self) -> int:
         """How many people's ties are remembered."""
-        return sum(map(len, self.known.values()))
+        return sum(len(joined.people) for joined in self.known.values())
 
     # --------------------------------------------------------------------------------------------------- state as data
 
@@ -146,7 +160,9 @@ class TieHop:
         return {
             "now": self.now,
             "judges": {name: self.judges[name].state() for name in judges},
-            "known": [[key, [[who, *tie] for who, tie in self.known[key].items()]] for key in sorted(keys)],
+            "known": [
+                [key, [[who, *tie] for who, tie in self.known[key].people.items()]] for key in sorted(keys)
+            ],
         }
 
     def load(self, plain: dict[str, Any]) -> None:
@@ -157,17 +173,16 @@ class TieHop:
                 self.judges[name].restore(state)
         for (name, one, other), tied in plain["known"]:
             if name in self.judges:
-                key = (name, tuple(one), tuple(other))
-                self.known[key] = {
-                    tuple(who): Tie(ts, tuple(Happening(*event) for event in events))
-                    for who, ts, events in tied
-                }
-                self._oldest.pop(key, None)
-                self._latest.pop(key, None)
+                self.known[name, tuple(one), tuple(other)] = _Joined.by(
+                    {
+                        tuple(who): Tie(ts, tuple(Happening(*event) for event in events))
+                        for who, ts, events in tied
+                    }
+                )
 
     def told(self) -> list[Any]:
         """All that is known, in one order: for the digest."""
-        living = [(key, self._living(key)) for key in sorted(self.known)]
+        living = [(key, self._living(key).people) for key in sorted(self.known)]
         versions = [(n, j.words_of_state) for n, j in self.judges.items()]
         return [
             versions,
@@ -177,9 +192,8 @@ class TieHop:
 
 def latest_events(ties: Sequence[Tie]) -> tuple[Happening, ...]:
     """By which events they are tied, the latest of them when there are many."""
-    since = heapq.nlargest(_MOST_EVENTS, [tie.ts for tie in ties])[
-        -1
-    ]  # no event of a tie is later than the tie
+    # no event of a tie is later than the tie
+    since = heapq.nlargest(_MOST_EVENTS, [tie.ts for tie in ties])[-1]
     events = {event for tie in ties if tie.ts >= since for event in tie.events if event.ts >= since}
     if len(events) < _MOST_EVENTS:  # few ties, or several by one event
         events = {event for tie in ties for event in tie.events}
